@@ -1,0 +1,15 @@
+//! What can go wrong in the queue.
+
+/// A failed queue call. There is one thing to do about it: go on without, and let the reconciler repair.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The queue could not be reached, refused, or took too long. Whether it did what was asked is unknown.
+    #[error("the queue is unavailable: {context}")]
+    Unavailable {
+        /// What was being done.
+        context: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
