@@ -1,1 +1,19 @@
-//! (being written)
+//! The gRPC face of the scheduler: `scheduler.v1.SchedulerService`, health and reflection.
+//!
+//! Stateless. One file per RPC in [`rpc`]; [`convert`] is the only place where wire types and domain types meet; [`error`] the
+//! only one where an error becomes a status.
+//!
+//! To add an RPC: declare it in the proto file, regenerate, write `rpc/<verb>.rs`, and name it in `service.rs`.
+
+pub mod convert;
+pub mod error;
+mod layer;
+pub mod metrics;
+mod page_token;
+mod rpc;
+mod serve;
+mod service;
+
+pub use page_token::TokenKey;
+pub use serve::{Deps, run, serve};
+pub use service::Service;

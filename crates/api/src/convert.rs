@@ -1,0 +1,7 @@
+//! Where wire types and domain types meet: checked inward, plain outward.
+
+mod inward;
+mod outward;
+
+pub use inward::{job_id, page_size, priority_filter, queue_filter, state_filter, submission, type_filter};
+pub use outward::{attempt, event, queues, status};

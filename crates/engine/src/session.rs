@@ -1,0 +1,90 @@
+//! What a worker does: claim, report, renew, hand back.
+
+mod claim;
+mod finish;
+mod hand_back;
+
+use std::sync::Arc;
+
+use scheduler_domain::{Entry, Job, JobId, Lease, Timestamp, WorkerId};
+use scheduler_queue::{Dispatch as _, Hint, Hints as _, Served};
+use scheduler_store::{Jobs as _, Running};
+use tokio::sync::broadcast;
+
+use crate::Error;
+use crate::engine::Parts;
+use finish::Finisher;
+
+/// A job taken: leased in the queue, and its row seen open under the lease's epoch.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// The row.
+    pub job: Job,
+    /// For giving it back unstarted.
+    pub entry: Entry,
+    /// When the lease began.
+    pub claimed_at: Timestamp,
+}
+
+/// One life of one worker. Cheap to clone.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+struct Inner {
+    parts: Arc<Parts>,
+    worker: WorkerId,
+    served: Served,
+    finisher: Finisher,
+}
+
+impl Session {
+    pub(crate) fn start(parts: Arc<Parts>, worker: WorkerId, served: Served) -> Self {
+        let finisher = Finisher::start(&parts, &worker);
+        Self(Arc::new(Inner { parts, worker, served, finisher }))
+    }
+
+    /// In whose name.
+    #[must_use]
+    pub fn worker(&self) -> &WorkerId {
+        &self.0.worker
+    }
+
+    /// Renews the leases held, and re-creates those that the queue has lost. Returns the jobs that are somebody else's by now:
+    /// stop them.
+    ///
+    /// # Errors
+    /// The queue's failure: after [`crate::Options::lease`] of these, the leases are worth nothing.
+    pub async fn beat(&self, held: &[Lease]) -> Result<Vec<JobId>, Error> {
+        Ok(self.0.parts.queue.extend(&self.0.worker, self.0.parts.options.lease, held).await?)
+    }
+
+    /// Writes RUNNING for those attempts that are not written so yet, and returns the jobs that are no longer this worker's: cancelled,
+    /// finished or handed out elsewhere. The durable way to learn of a cancel.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn note_running(&self, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
+        Ok(self.0.parts.store.mark_running(self.0.parts.clock.now(), running).await?)
+    }
+
+    /// Cancels as they happen ([`Hint::Cancelled`]); other hints are to be ignored.
+    ///
+    /// # Errors
+    /// The queue's failure.
+    pub async fn cancellations(&self) -> Result<broadcast::Receiver<Hint>, Error> {
+        Ok(self.0.parts.queue.subscribe().await?)
+    }
+
+    /// Takes the worker off the list; leases that it still holds are expired at once.
+    pub async fn retire(&self) {
+        if let Err(error) = self.0.parts.queue.retire(&self.0.worker).await {
+            tracing::warn!(worker = %self.0.worker, %error, "not retired, its registration will run out");
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("worker", &self.0.worker).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+//! Giving jobs back: those that never began, and those that could not end.
+
+use scheduler_domain::{Entry, Lease};
+use scheduler_queue::{Dispatch as _, Upkeep as _};
+use scheduler_store::{HandOut, HandOutCause, Maintenance as _, entries};
+use tracing::warn;
+
+use super::Session;
+use crate::Error;
+
+impl Session {
+    /// Gives back entries that never began: ready again at once, in their old place, under the same epoch.
+    pub async fn release(&self, unstarted: Vec<Entry>) {
+        if unstarted.is_empty() {
+            return;
+        }
+        if let Err(error) = self.0.parts.queue.release(&self.0.worker, &unstarted).await {
+            warn!(jobs = unstarted.len(), %error, "not released, their leases will run out");
+        }
+    }
+
+    /// Gives back jobs that began and will not end here: handed out again under a higher epoch, charged to nothing.
+    pub async fn hand_back(&self, started: Vec<Lease>) {
+        if started.is_empty() {
+            return;
+        }
+        let count = started.len();
+        if let Err(error) = self.try_hand_back(started).await {
+            warn!(jobs = count, error = &error as &dyn std::error::Error, "not handed back, their leases will run out");
+        }
+    }
+
+    async fn try_hand_back(&self, started: Vec<Lease>) -> Result<(), Error> {
+        let parts = &self.0.parts;
+        let jobs = started
+            .iter()
+            .map(|lease| HandOut {
+                id: lease.id,
+                epoch: lease.epoch,
+                cause: HandOutCause::Released { worker: lease.worker.clone(), since: lease.since },
+            })
+            .collect();
+        let handed_out = parts.store.hand_out(parts.clock.now(), jobs).await?;
+        parts.queue.evict(&started).await?;
+        parts.queue.push(&entries(&handed_out)).await?;
+        Ok(())
+    }
+}

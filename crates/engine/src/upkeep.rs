@@ -1,0 +1,89 @@
+//! The background loops: what makes the queue true again when anything was lost.
+//!
+//! They run in every API process, with no leader: each takes a shard for a few seconds at a time ([`elect`]), and two that
+//! work on the same shard waste time but do no harm, for every hand-out is a compare-and-set on the row's epoch.
+//!
+//! | loop | finds | does |
+//! |---|---|---|
+//! | [`Promoter`] | delayed entries whose time has come | makes them ready |
+//! | [`Reaper`] | leases whose worker fell silent | hands the jobs out again, charged to the crash budget |
+//! | [`Reconciler`] | due rows that the queue does not know, and rows due soon | hands out again, or loads |
+//! | [`Retention`] | jobs finished long ago | deletes them |
+//! | [`Gauges`] | depths and sizes | reports them |
+//!
+//! [`elect`]: scheduler_queue::Upkeep::elect
+
+mod gauges;
+mod promote;
+mod reap;
+mod reconcile;
+mod retain;
+
+use std::future::Future;
+use std::time::Duration;
+
+use scheduler_domain::Shard;
+use scheduler_queue::Upkeep as _;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+pub use gauges::Gauges;
+pub use promote::Promoter;
+pub use reap::Reaper;
+pub use reconcile::{Reconciler, Swept};
+pub use retain::Retention;
+
+use crate::backoff::Backoff;
+use crate::{Engine, Error};
+
+/// Runs all loops until `stop`. `owner` names this process in elections.
+pub async fn run(engine: Engine, owner: String, stop: CancellationToken) {
+    tokio::join!(
+        Promoter::new(engine.clone()).run(stop.clone()),
+        Reaper::new(engine.clone(), owner.clone()).run(stop.clone()),
+        Reconciler::new(engine.clone(), owner.clone()).run(stop.clone()),
+        Retention::new(engine.clone(), owner).run(stop.clone()),
+        Gauges::new(engine).run(stop),
+    );
+}
+
+/// Calls `step` again and again until `stop`; it says how long to sleep. Errors are waited out with backoff, and logged once.
+async fn repeat<F, Fut>(engine: &Engine, name: &'static str, stop: &CancellationToken, mut step: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Duration, Error>>,
+{
+    let mut backoff = Backoff::default();
+    while !stop.is_cancelled() {
+        let pause = match step().await {
+            Ok(pause) => {
+                if backoff.reset() {
+                    tracing::info!(name, "upkeep works again");
+                }
+                pause
+            }
+            Err(error) => {
+                if backoff.is_first() {
+                    warn!(name, error = &error as &dyn std::error::Error, "upkeep failed, trying again");
+                }
+                metrics::counter!(crate::metrics::UPKEEP_FAILED, "loop" => name).increment(1);
+                backoff.next(&**engine.entropy())
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// The shards that this process looks after now, for a loop of the name given.
+async fn elected(engine: &Engine, owner: &str, ttl: Duration) -> Result<Vec<Shard>, Error> {
+    let mut mine = Vec::new();
+    for shard in Shard::all() {
+        if engine.parts.queue.elect(shard, owner, ttl).await? {
+            mine.push(shard);
+        }
+    }
+    Ok(mine)
+}
