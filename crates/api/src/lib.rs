@@ -15,5 +15,5 @@ mod serve;
 mod service;
 
 pub use page_token::TokenKey;
-pub use serve::{Deps, run, serve};
+pub use serve::{Deps, Limits, serve};
 pub use service::Service;

@@ -1,8 +1,8 @@
 //! What callers do to jobs that exist: cancel, redrive, delete.
 
 use scheduler_domain::{Job, JobId};
-use scheduler_queue::{Dispatch as _, Hint, Hints as _};
-use scheduler_store::{Cancelled, Deleted, Jobs as _, Redriven};
+use scheduler_queue::Hint;
+use scheduler_store::{Cancelled, Deleted, Redriven};
 use tracing::warn;
 
 use crate::{Engine, Error};

@@ -54,7 +54,7 @@ impl Pusher {
     }
 }
 
-fn lost(count: usize, error: &dyn std::error::Error) {
+fn lost(count: usize, error: &impl std::fmt::Display) {
     metrics::counter!(crate::metrics::PUSH_FAILED).increment(count as u64);
-    warn!(entries = count, error, "push lost, the reconciler will find the rows");
+    warn!(entries = count, %error, "push lost, the reconciler will find the rows");
 }

@@ -1,8 +1,8 @@
 //! Reading: the row, and what the lease adds to it.
 
 use scheduler_domain::{Attempt, Job, JobId, Lease, Sequence, State};
-use scheduler_queue::{Depth, Inspect as _, Sizes};
-use scheduler_store::{Jobs as _, ListQuery, Page};
+use scheduler_queue::{Depth, Sizes};
+use scheduler_store::{ListQuery, Page};
 use tracing::debug;
 
 use crate::{Engine, Error};

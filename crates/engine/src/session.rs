@@ -7,8 +7,8 @@ mod hand_back;
 use std::sync::Arc;
 
 use scheduler_domain::{Entry, Job, JobId, Lease, Timestamp, WorkerId};
-use scheduler_queue::{Dispatch as _, Hint, Hints as _, Served};
-use scheduler_store::{Jobs as _, Running};
+use scheduler_queue::{Hint, Served};
+use scheduler_store::Running;
 use tokio::sync::broadcast;
 
 use crate::Error;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use scheduler_domain::{Clock, Entropy, Entry, JobId, JobSpec, KeyHash, NewJob, Shard};
-use scheduler_store::{Jobs as _, SharedStore, Submitted};
+use scheduler_store::{SharedStore, Submitted};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 

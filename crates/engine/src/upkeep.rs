@@ -23,7 +23,6 @@ use std::future::Future;
 use std::time::Duration;
 
 use scheduler_domain::Shard;
-use scheduler_queue::Upkeep as _;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use scheduler_domain::{Entropy, Job, JobId, Sequence};
-use scheduler_queue::{Hint, Hints as _, SharedQueue};
+use scheduler_queue::{Hint, SharedQueue};
 use tokio::sync::{OnceCell, broadcast, watch};
 use tracing::debug;
 
@@ -153,9 +153,13 @@ async fn hand_on(
         let Some(interests) = interests.upgrade() else { return };
         let interests = interests.lock().unwrap_or_else(PoisonError::into_inner);
         match hint {
-            Some(Hint::Changed(ids)) => ids.iter().filter_map(|id| interests.get(id)).for_each(|s| drop(s.send(()))),
-            Some(Hint::Cancelled(id)) => drop(interests.get(&id).map(|s| s.send(()))),
-            None => interests.values().for_each(|s| drop(s.send(()))),
+            Some(Hint::Changed(ids)) => ids.iter().filter_map(|id| interests.get(id)).for_each(|s| s.send_replace(())),
+            Some(Hint::Cancelled(id)) => {
+                if let Some(interest) = interests.get(&id) {
+                    interest.send_replace(());
+                }
+            }
+            None => interests.values().for_each(|s| s.send_replace(())),
         }
     }
 }

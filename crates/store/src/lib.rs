@@ -16,6 +16,7 @@ mod error;
 mod memory;
 pub mod metrics;
 mod model;
+mod transition;
 pub mod postgres;
 
 use std::sync::Arc;

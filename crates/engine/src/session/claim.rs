@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use scheduler_domain::{Epoch, JobId, Shard};
-use scheduler_queue::{Claimed, Dispatch as _};
-use scheduler_store::Jobs as _;
+use scheduler_queue::Claimed;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 

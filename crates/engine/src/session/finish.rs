@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{Entry, Epoch, JobId, WorkerId};
-use scheduler_queue::{Dispatch as _, Hint, Hints as _, SharedQueue};
-use scheduler_store::{Jobs as _, Report, ReportKind, Verdict};
+use scheduler_queue::{Hint, SharedQueue};
+use scheduler_store::{Report, ReportKind, Verdict};
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 

@@ -1,8 +1,7 @@
 //! Giving jobs back: those that never began, and those that could not end.
 
 use scheduler_domain::{Entry, Lease};
-use scheduler_queue::{Dispatch as _, Upkeep as _};
-use scheduler_store::{HandOut, HandOutCause, Maintenance as _, entries};
+use scheduler_store::{HandOut, HandOutCause, entries};
 use tracing::warn;
 
 use super::Session;

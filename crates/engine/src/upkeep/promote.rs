@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use scheduler_domain::Shard;
-use scheduler_queue::Upkeep as _;
 use tokio_util::sync::CancellationToken;
 
 use super::repeat;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use scheduler_domain::Shard;
-use scheduler_queue::{Dispatch as _, Hint, Hints as _, Upkeep as _};
-use scheduler_store::{HandOut, HandOutCause, HandedOut, Maintenance as _, entries};
+use scheduler_queue::Hint;
+use scheduler_store::{HandOut, HandOutCause, HandedOut, entries};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 

@@ -15,8 +15,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use scheduler_domain::{Entry, Shard, Timestamp, clock};
-use scheduler_queue::{Dispatch as _, Incarnation, Upkeep as _};
-use scheduler_store::{Due, DueCursor, HandOut, HandOutCause, Maintenance as _, entries};
+use scheduler_queue::Incarnation;
+use scheduler_store::{Due, DueCursor, HandOut, HandOutCause, entries};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scheduler_domain::{Shard, clock};
-use scheduler_store::{Cursor, Maintenance as _};
+use scheduler_store::Cursor;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 

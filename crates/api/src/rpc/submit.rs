@@ -1,0 +1,111 @@
+//! SubmitJob and BatchSubmitJobs.
+
+use scheduler_domain::{Invalid, JobId, limits};
+use scheduler_engine::Submission;
+use scheduler_proto::v1;
+use scheduler_store::Submitted;
+use tonic::Response;
+
+use crate::convert;
+use crate::error::{Error, Shown};
+use crate::metrics;
+use crate::service::Service;
+
+/// Header that marks a submit which found the job already there.
+const REPLAY: &str = "x-idempotent-replay";
+
+impl Service {
+    /// Accepts one job.
+    pub(crate) async fn submit(
+        &self,
+        request: v1::SubmitJobRequest,
+        trace: Option<String>,
+    ) -> Result<Response<v1::SubmitJobResponse>, Error> {
+        let submission = convert::submission(request.job, self.engine.clock().now(), trace).map_err(|faults| {
+            metrics::refused("validation");
+            Error::Invalid(faults)
+        })?;
+        let priority = submission.spec.priority;
+        let submitted = self.engine.submit(vec![submission]).await.inspect_err(metrics::submit_failed)?;
+        let (id, replayed) = submitted.into_iter().next().map_or_else(
+            || Err(Error::Engine(scheduler_engine::Error::Stopped)),
+            accepted,
+        )?;
+        if !replayed {
+            metrics::submitted(priority);
+        }
+        let mut response = Response::new(v1::SubmitJobResponse { job_id: id.to_string() });
+        if replayed {
+            response.metadata_mut().insert(REPLAY, tonic::metadata::MetadataValue::from_static("true"));
+        }
+        Ok(response)
+    }
+
+    /// Accepts several jobs, each for itself.
+    pub(crate) async fn submit_batch(
+        &self,
+        request: v1::BatchSubmitJobsRequest,
+        trace: Option<String>,
+    ) -> Result<v1::BatchSubmitJobsResponse, Error> {
+        if !(1..=limits::MAX_BATCH).contains(&request.jobs.len()) {
+            return Err(Invalid::new("jobs", "must be 1 to 1,000 jobs").into());
+        }
+        let now = self.engine.clock().now();
+        let checked: Vec<Result<Submission, Error>> = request
+            .jobs
+            .into_iter()
+            .map(|job| convert::submission(Some(job), now, trace.clone()).map_err(Error::Invalid))
+            .collect();
+        let valid: Vec<Submission> = checked.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+        let priorities: Vec<_> = valid.iter().map(|job| job.spec.priority).collect();
+        let submitted = if valid.is_empty() {
+            Vec::new()
+        } else {
+            self.engine.submit(valid).await.inspect_err(metrics::submit_failed)?
+        };
+        let mut submitted = submitted.into_iter().zip(priorities);
+        let results = checked
+            .into_iter()
+            .map(|item| {
+                let outcome = match item {
+                    Err(invalid) => {
+                        metrics::refused("validation");
+                        Err(invalid)
+                    }
+                    Ok(_) => match submitted.next() {
+                        Some((submitted, priority)) => accepted(submitted).inspect(|(_, replayed)| {
+                            if !replayed {
+                                metrics::submitted(priority);
+                            }
+                        }),
+                        None => Err(Error::Engine(scheduler_engine::Error::Stopped)),
+                    },
+                };
+                result(outcome)
+            })
+            .collect();
+        Ok(v1::BatchSubmitJobsResponse { results })
+    }
+}
+
+/// The job's id, and whether it was there before.
+fn accepted(submitted: Submitted) -> Result<(JobId, bool), Error> {
+    match submitted {
+        Submitted::Created(job) => Ok((job.id, false)),
+        Submitted::Existing(job) => Ok((job.id, true)),
+        Submitted::Conflict { existing, fields } => Err(Error::Conflict { existing: existing.id, fields }),
+    }
+}
+
+fn result(outcome: Result<(JobId, bool), Error>) -> v1::BatchSubmitResult {
+    match outcome {
+        Ok((id, replayed)) => {
+            v1::BatchSubmitResult { job_id: id.to_string(), replayed, ..v1::BatchSubmitResult::default() }
+        }
+        Err(error) => {
+            let Shown { code, reason, message, fields, .. } = error.show();
+            v1::BatchSubmitResult { code: code as i32, message, reason: reason.to_owned(), fields, ..Default::default() }
+        }
+    }
+}
+

@@ -1,0 +1,153 @@
+//! The gRPC server: limits set explicitly, and a drain that ends.
+
+use std::future::Future;
+use std::time::Duration;
+
+use scheduler_engine::Engine;
+use scheduler_proto::v1::scheduler_service_server::SchedulerServiceServer;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{info, warn};
+
+use crate::layer::Mark;
+use crate::{Service, TokenKey};
+
+/// How the server is bounded.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Streams at once on one connection.
+    pub max_concurrent_streams: u32,
+    /// Largest request, bytes. A batch of 1,000 small jobs and a job of 1 MiB fit the default.
+    pub max_message_bytes: usize,
+    /// Largest header list, bytes.
+    pub max_header_bytes: u32,
+    /// Watch streams at once.
+    pub max_watchers: usize,
+    /// Every call but a watch is answered within this.
+    pub request_timeout: Duration,
+    /// A connection that is silent for so long is asked whether it lives.
+    pub keepalive: Duration,
+    /// After the drain began, calls in flight have so long.
+    pub drain_grace: Duration,
+    /// Whether the reflection service is served.
+    pub reflection: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_concurrent_streams: 1_000,
+            max_message_bytes: 16 << 20,
+            max_header_bytes: 16 << 10,
+            max_watchers: 10_000,
+            request_timeout: Duration::from_secs(10),
+            keepalive: Duration::from_secs(30),
+            drain_grace: Duration::from_secs(10),
+            reflection: true,
+        }
+    }
+}
+
+/// What the server serves with.
+pub struct Deps {
+    /// The engine.
+    pub engine: Engine,
+    /// Signs page tokens.
+    pub tokens: TokenKey,
+    /// This replica's name, for `x-served-by`.
+    pub instance: String,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Serves on `listener` until `drain` is cancelled; then health says NOT_SERVING, streams end, calls in flight finish, and what
+/// does not within the grace is cut off.
+///
+/// # Errors
+/// When the listener fails, or the descriptor set cannot be served.
+pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) -> anyhow::Result<()> {
+    let Deps { engine, tokens, instance, limits } = deps;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let mark = Mark::new(&instance, engine.entropy().clone());
+    let service = Service::new(engine, tokens, limits.max_watchers, limits.request_timeout, drain.clone());
+    let service = SchedulerServiceServer::new(service).max_decoding_message_size(limits.max_message_bytes);
+    health.set_serving::<SchedulerServiceServer<Service>>().await;
+
+    let router = Server::builder()
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        .http2_max_header_list_size(limits.max_header_bytes)
+        .http2_max_pending_accept_reset_streams(Some(20))
+        .http2_keepalive_interval(Some(limits.keepalive))
+        .http2_keepalive_timeout(Some(limits.keepalive))
+        .initial_connection_window_size(4 << 20)
+        .initial_stream_window_size(1 << 20)
+        .layer(mark)
+        .layer(CatchPanicLayer::custom(Panicked))
+        .add_service(health_service)
+        .add_service(service);
+    let router = if limits.reflection { reflect(router)? } else { router };
+
+    let address = listener.local_addr()?;
+    info!(%address, "serving gRPC");
+    let told = {
+        let drain = drain.clone();
+        async move {
+            drain.cancelled().await;
+            health.set_not_serving::<SchedulerServiceServer<Service>>().await;
+            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+        }
+    };
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    bounded(router.serve_with_incoming_shutdown(incoming, told), drain, limits.drain_grace).await
+}
+
+/// `serve_with_shutdown` alone can wait for ever for a client that does not hang up (hyperium/hyper#4170).
+async fn bounded(
+    server: impl Future<Output = Result<(), tonic::transport::Error>>,
+    drain: CancellationToken,
+    grace: Duration,
+) -> anyhow::Result<()> {
+    let overdue = async {
+        drain.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = overdue => warn!("connections are still open after the grace, closing them"),
+    }
+    Ok(())
+}
+
+fn reflect(router: tonic::transport::server::Router<Layers>) -> anyhow::Result<tonic::transport::server::Router<Layers>> {
+    let builder = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(scheduler_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(router.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
+}
+
+type Layers = tower::layer::util::Stack<
+    CatchPanicLayer<Panicked>,
+    tower::layer::util::Stack<Mark, tower::layer::util::Identity>,
+>;
+
+/// Answers INTERNAL, without detail, where a handler panicked.
+#[derive(Clone, Copy)]
+struct Panicked;
+
+impl tower_http::catch_panic::ResponseForPanic for Panicked {
+    type ResponseBody = tonic::body::Body;
+
+    fn response_for_panic(
+        &mut self,
+        panic: Box<dyn std::any::Any + Send + 'static>,
+    ) -> http::Response<tonic::body::Body> {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        tracing::error!(panic = text.unwrap_or("not text"), "a request panicked");
+        tonic::Status::internal("internal error; the request id is in x-request-id").into_http()
+    }
+}
