@@ -62,6 +62,11 @@ impl Finisher {
 }
 
 impl Session {
+    /// Drops the lease of a job that stopped here without a result: it was cancelled, or is somebody else's by now.
+    pub fn forget(&self, entry: &Entry) {
+        self.0.finisher.unlease(vec![(entry.id, entry.epoch)]);
+    }
+
     /// Reports how an attempt ended. `entry` is what was claimed: a retry goes back into its queue.
     ///
     /// While the store is down the report is tried again, with backoff.
