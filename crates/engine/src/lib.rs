@@ -10,6 +10,7 @@
 
 mod backoff;
 mod cancel;
+mod connect;
 mod engine;
 mod error;
 mod lanes;
@@ -22,6 +23,7 @@ mod submit;
 pub mod upkeep;
 mod watch;
 
+pub use connect::{Keep, connect};
 pub use engine::Engine;
 pub use error::Error;
 pub use options::Options;

@@ -1,0 +1,95 @@
+//! From configuration to an engine: the one place where the real backends are chosen and joined.
+
+use std::sync::Arc;
+
+use scheduler_domain::{SystemClock, SystemEntropy};
+use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SharedQueue};
+use scheduler_service::config::Config;
+use scheduler_store::{Maintenance as _, MemoryStore, PostgresOptions, PostgresStore, SharedStore};
+use secrecy::ExposeSecret as _;
+
+use crate::{Engine, Error, Options};
+
+/// Where jobs are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// In the database or Redis that the configuration names.
+    Configured,
+    /// In this process's memory.
+    InMemory,
+}
+
+/// An engine over the backends chosen, with the system's clock. Brings the schema up to date if so configured.
+///
+/// # Errors
+/// When a backend cannot be reached within its connect timeout, or the schema is not the one this build needs.
+pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) -> Result<Engine, Error> {
+    let store = match store {
+        Keep::InMemory => Arc::new(MemoryStore::new()) as SharedStore,
+        Keep::Configured => connect_store(config, instance).await?,
+    };
+    let queue = match queue {
+        Keep::InMemory => {
+            let clock = Arc::new(SystemClock);
+            Arc::new(MemoryQueue::new(clock, config.engine.aging_step, config.engine.lease)) as SharedQueue
+        }
+        Keep::Configured => connect_queue(config).await?,
+    };
+    Ok(Engine::new(store, queue, Arc::new(SystemClock), Arc::new(SystemEntropy), Options::from(config)))
+}
+
+async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, Error> {
+    let database = &config.database;
+    let store = PostgresStore::connect(PostgresOptions {
+        url: database.connection_url().expose_secret().to_owned(),
+        max_connections: database.max_connections,
+        min_connections: database.min_connections,
+        connect_timeout: database.connect_timeout,
+        call_timeout: database.statement_timeout,
+        statement_timeout: database.statement_timeout,
+        max_lifetime: database.max_lifetime,
+        application_name: instance.to_owned(),
+    })
+    .await?;
+    if database.migrate_on_start {
+        store.migrate().await?;
+    }
+    store.ping().await?;
+    Ok(Arc::new(store))
+}
+
+async fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
+    let redis = &config.redis;
+    let queue = RedisQueue::connect(RedisOptions {
+        url: redis.connection_url().expose_secret().to_owned(),
+        max_connections: redis.max_connections,
+        connect_timeout: redis.connect_timeout,
+        command_timeout: redis.command_timeout,
+        key_prefix: redis.key_prefix.clone(),
+        aging_step: config.engine.aging_step,
+        lease: config.engine.lease,
+    })
+    .await?;
+    Ok(Arc::new(queue))
+}
+
+impl From<&Config> for Options {
+    fn from(config: &Config) -> Self {
+        let engine = &config.engine;
+        Self {
+            lease: engine.lease,
+            heartbeat: engine.heartbeat,
+            sweep_period: engine.sweep_period,
+            sweep_grace: engine.sweep_grace,
+            lookahead: engine.lookahead,
+            crash_budget: engine.crash_budget,
+            default_timeout: engine.default_timeout,
+            retention: engine.retention,
+            retention_batch: engine.retention_batch,
+            max_waiting_jobs: config.api.max_in_flight,
+            max_waiting_bytes: usize::try_from(config.api.max_in_flight_bytes.bytes()).unwrap_or(usize::MAX),
+            submit_lanes: config.database.submit_lanes,
+            finish_lanes: config.database.finish_lanes,
+        }
+    }
+}
