@@ -36,8 +36,9 @@ if ((${#packages[@]})); then
   fi
   say "install: Debian packages ${packages[*]}"
   "${sudo[@]}" apt-get update -qq
+  # Without the lock: a server that its package starts would keep it for good.
   "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null 9>&-
 fi
 
 # --- PyPI -------------------------------------------------------------------------------------------

@@ -1,43 +1,104 @@
 #!/usr/bin/env bash
-# Everything that can be said without running the product: formatting, lints, contract, scripts.
+# Everything that can be said without running the product. Goes on after a finding, so that one run
+# shows them all, and fails at the end.
+#
+#   ci/lint.sh [CHECK]…   all checks when none is named: fmt proto shell yaml envoy workflows paths deny clippy
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
-step 'cargo fmt'
-cargo fmt --all --check
+# New files count before they are committed; deleted ones no longer do.
+files() { # PATHSPEC…: prints what matches, each ended by a NUL
+  local file
+  git ls-files -z --cached --others --exclude-standard -- "$@" |
+    while IFS= read -r -d '' file; do [[ ! -f $file ]] || printf '%s\0' "$file"; done
+}
 
-step 'cargo clippy'
-cargo clippy --locked --workspace --all-targets -- -D warnings
+skip() { say "SKIPPED: $*"; }
 
-step 'buf lint'
-buf lint
-# The contract as the last release had it; before the first release, as the first commit that had one.
-base=$(git describe --tags --abbrev=0 2>/dev/null || true)
-if [[ -n $base ]]; then
-  step "buf breaking against $base"
-  buf breaking --against ".git#ref=$base"
-else
-  say 'SKIPPED: buf breaking: there is no release to compare with'
-fi
+check_fmt() { cargo fmt --all --check; }
 
-step 'shellcheck'
-git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
+check_clippy() {
+  # The flags of CI: a lock file that is out of date is a finding there, a help here.
+  local flags=()
+  in_ci && flags=(--locked --quiet)
+  cargo clippy "${flags[@]}" --workspace --all-targets -- -D warnings
+}
 
-step 'no registry host or path of one machine in tracked files'
-# The pattern is split so that it does not find itself.
-if git grep -nIE '(proxy\.golan''g|registry\.npmj''s|files\.pythonhoste''d|static\.crate''s|index\.crate''s)\.' -- . ':!Cargo.lock'; then
-  die 'registry hosts in tracked files'
-fi
+check_proto() {
+  buf lint
+  # What clients hold is the last release. Before the first one the contract is free to change.
+  local base proto=crates/proto/proto dir status=0
+  base=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || true
+  if [[ -z $base ]]; then
+    skip 'buf breaking: there is no release in this clone to compare the contract with'
+    return
+  fi
+  say "compared with $base"
+  # An archive, because buf reads neither a worktree's .git nor a shallow clone.
+  dir=$(mktemp -d)
+  git archive "$base" "$proto" | tar -x -C "$dir"
+  buf breaking --against "$dir/$proto" || status=$?
+  rm -rf "$dir"
+  return "$status"
+}
 
-if have actionlint && [[ -d .github/workflows ]]; then
-  step 'actionlint'
-  actionlint
-fi
-if have cargo-deny; then
-  step 'cargo deny'
-  cargo deny check
-else
-  say 'SKIPPED: cargo deny is not installed here; CI in GitHub Actions runs it'
-fi
+check_shell() {
+  local file scripts=()
+  while IFS= read -r -d '' file; do
+    if [[ $file == *.sh ]] || head -n 1 "$file" | grep -qE '^#!.*\b(ba)?sh\b'; then scripts+=("$file"); fi
+  done < <(files '*.sh' .ci ci kind chart)
+  shellcheck "${scripts[@]}"
+}
+
+check_yaml() { # templates of the chart are not YAML until they are rendered
+  files '*.yaml' '*.yml' ':!chart/templates' | xargs -0 yamllint --strict
+  if have docker && docker compose version >/dev/null 2>&1; then
+    docker compose config --quiet
+  else
+    skip 'docker compose config: there is no Docker Compose here'
+  fi
+}
+
+check_envoy() { envoy --mode validate --log-level warning --config-path compose/envoy.yaml; }
+
+check_workflows() {
+  if have actionlint; then
+    actionlint
+  else
+    skip 'actionlint: there is no Go here to build it with'
+  fi
+}
+
+# A lock file, a script or a page that names the mirror or the folder of one machine works on no other.
+# The words are written so that they do not find themselves.
+check_paths() {
+  local hosts='(proxy\.golan[g]|registry\.npmj[s]|files\.pythonhoste[d]|(static|index)\.crate[s])\.'
+  local paths='(^|[[:space:]"'\''`=:(])/([h]ome|[U]sers|[w]ork|[w]orkspace|[r]oot)/[[:alnum:]._-]'
+  local found=0
+  files ':!Cargo.lock' | xargs -0 grep -nIE "$hosts|$paths" || found=$?
+  ((found != 0)) || return 1
+}
+
+check_deny() {
+  if have cargo-deny; then
+    cargo deny --all-features check
+  else
+    skip 'cargo deny: it takes minutes to build; GitHub Actions runs it'
+  fi
+}
+
+checks=("$@")
+((${#checks[@]})) || checks=(fmt proto shell yaml envoy workflows paths deny clippy)
+failed=()
+for name in "${checks[@]}"; do
+  [[ $(type -t "check_$name") == function ]] || die "no such check: $name"
+  step "lint: $name"
+  # In the background, because `set -e` sleeps in a command whose status is tested.
+  status=0
+  (trap - INT && "check_$name") &
+  wait $! || status=$?
+  ((status == 0)) || failed+=("$name")
+done
+((${#failed[@]} == 0)) || die "findings in: ${failed[*]}"

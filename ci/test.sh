@@ -1,27 +1,58 @@
 #!/usr/bin/env bash
-# Passes the tests on a machine that has nothing but Rust: installs what is missing, starts a private
-# PostgreSQL and Redis, lints, runs every ring of tests, cleans up. Arguments go to `cargo test`.
+# Passes the tests on a machine that has nothing but Rust: installs what is missing, lints, starts a
+# private PostgreSQL and Redis, runs every ring of tests, cleans up.
+#
+#   ci/test.sh [--no-lint] [ARGUMENT OF cargo test]…   --workspace when there is none
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$root"
 
+lint=yes
+if [[ ${1-} == --no-lint ]]; then
+  lint=no
+  shift
+fi
+arguments=("$@")
+((${#arguments[@]})) || arguments=(--workspace)
+
+build=()
+limit=()
+if in_ci; then
+  # A stale lock file is a fault there. What compiles is no news, and nobody watches: a test that
+  # hangs has to end before the job does, while its output can still be read.
+  build=(--locked --quiet)
+  limit=(timeout --kill-after=60s 60m)
+fi
+export RUST_BACKTRACE=${RUST_BACKTRACE-1}
+
 step 'install'
 ci/install.sh
 
-ci/lint.sh
+if [[ $lint == yes ]]; then
+  ci/lint.sh
+fi
 
 step 'build'
-cargo build --locked --workspace --bins
-export SCHEDULER_BIN_DIR=$root/target/debug
+# The end-to-end tests start the binaries themselves.
+cargo build "${build[@]}" --workspace --bins
+cargo test "${build[@]}" "${arguments[@]}" --no-run
+target=$(cargo metadata --format-version 1 --no-deps --offline | jq -r .target_directory)
+export SCHEDULER_BIN_DIR=$target/debug
 
 step 'test'
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-ci/services.sh with --fast -- cargo test --locked --workspace --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+"${limit[@]}" ci/services.sh with --fast -- cargo test --no-fail-fast "${arguments[@]}" 2>&1 |
+  tee "$log" || status=$?
 
-# One line that sums what cargo printed per test binary.
-awk '/^test result:/ { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$log"
+step 'done'
+# One line that sums what cargo printed for each binary. Tests that need what this machine does not
+# have say so in a line that begins with SKIPPED.
 grep -h '^SKIPPED' "$log" | sort | uniq -c >&2 || true
-exit "$status"
+read -r passed failed < <(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
+printf '%d passed, %d failed\n' "$passed" "$failed"
+((status == 0)) || die "cargo test ended with status $status"
+((failed == 0)) || die 'tests failed'
+((passed > 0)) || die 'no test ran'

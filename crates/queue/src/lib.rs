@@ -14,6 +14,7 @@ mod error;
 mod memory;
 pub mod metrics;
 mod model;
+mod recent;
 pub mod redis;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 pub use error::Error;
 pub use memory::MemoryQueue;
 pub use model::{Claimed, Depth, Hint, Incarnation, Promoted, Served, Sizes};
-pub use redis::RedisQueue;
+pub use redis::{RedisOptions, RedisQueue};
 
 /// The way of a job through the queue.
 #[async_trait]

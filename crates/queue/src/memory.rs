@@ -1,38 +1,37 @@
-//! The queue in one process's memory: for development without Redis, and for tests with a clock of their own.
+//! The queue in this process's memory: for development, and for tests that move its clock.
 
 mod dispatch;
 mod state;
 mod upkeep;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scheduler_domain::{Clock, JobId, Lease, Shard};
+use scheduler_domain::{Clock, JobId, Lease};
 use tokio::sync::{Notify, broadcast};
 
+use self::state::State;
 use crate::{Depth, Error, Hint, Hints, Inspect, Sizes};
-use state::State;
 
-/// Hints that a subscriber may fall behind by.
-const HINTS: usize = 4_096;
+/// Hints that a slow receiver may be behind before it misses some.
+const CAPACITY: usize = 4_096;
 
-/// A queue in memory.
+/// The queue in memory. It never fails.
 #[derive(Debug)]
 pub struct MemoryQueue {
     clock: Arc<dyn Clock>,
     aging_step: Duration,
     lease: Duration,
     state: Mutex<State>,
-    ready: Notify,
-    turn: AtomicU64,
+    /// Rung whenever entries become ready.
+    bell: Notify,
     hints: broadcast::Sender<Hint>,
 }
 
 impl MemoryQueue {
-    /// An empty queue. `aging_step` is what each priority gives away (see [`scheduler_domain::Priority::penalty`]); a claim by a worker that has
-    /// not yet beaten counts as its first heartbeat, good for `lease`.
+    /// An empty one. `aging_step` is how long a job waits until it counts as one priority more urgent; `lease`, how long a worker
+    /// that just claimed lives without a heartbeat.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, aging_step: Duration, lease: Duration) -> Self {
         Self {
@@ -40,45 +39,35 @@ impl MemoryQueue {
             aging_step,
             lease,
             state: Mutex::default(),
-            ready: Notify::new(),
-            turn: AtomicU64::new(0),
-            hints: broadcast::channel(HINTS).0,
+            bell: Notify::new(),
+            hints: broadcast::Sender::new(CAPACITY),
         }
     }
 
-    /// Forgets everything, as a flushed Redis would.
-    pub fn clear(&self) {
-        let mut state = self.lock();
-        let incarnation = state.incarnation + 1;
-        *state = State { incarnation, ..State::default() };
+    /// Loses everything, as Redis does when it is flushed.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn lose_everything(&self) {
+        self.state().lose_everything();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Every shard once, beginning at `from` or where the last call did not.
-    fn rotation(&self, from: Option<Shard>) -> impl Iterator<Item = Shard> {
-        let first = from.map_or_else(|| self.turn.fetch_add(1, Ordering::Relaxed), |shard| u64::from(shard.byte()));
-        (0..u64::from(Shard::COUNT)).map(move |step| Shard::wrapping(first.wrapping_add(step)))
     }
 }
 
 #[async_trait]
 impl Inspect for MemoryQueue {
     async fn leases(&self, ids: &[JobId]) -> Result<Vec<Option<Lease>>, Error> {
-        let state = self.lock();
-        Ok(ids.iter().map(|id| state.shard(id.shard()).leases.get(id).map(|held| held.lease(*id))).collect())
+        let state = self.state();
+        Ok(ids.iter().map(|id| state.lease(*id)).collect())
     }
 
     async fn depths(&self) -> Result<Vec<Depth>, Error> {
-        let now = self.clock.now();
-        Ok(self.lock().depths(now))
+        Ok(self.state().depths(self.clock.now()))
     }
 
     async fn sizes(&self) -> Result<Sizes, Error> {
-        let now = self.clock.now();
-        Ok(self.lock().sizes(now))
+        Ok(self.state().sizes(self.clock.now()))
     }
 
     async fn ping(&self) -> Result<(), Error> {
@@ -89,7 +78,7 @@ impl Inspect for MemoryQueue {
 #[async_trait]
 impl Hints for MemoryQueue {
     async fn publish(&self, hint: Hint) -> Result<(), Error> {
-        // Nobody listening is not an error.
+        // Nobody listening is not a failure.
         let _ = self.hints.send(hint);
         Ok(())
     }

@@ -12,12 +12,15 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
+mod change;
 mod error;
+mod history;
 mod memory;
 pub mod metrics;
 mod model;
 mod transition;
 pub mod postgres;
+mod same;
 
 use std::sync::Arc;
 
@@ -30,7 +33,7 @@ pub use model::{
     Cancelled, Cursor, Deleted, Due, DueCursor, Filter, HandOut, HandOutCause, HandedOut, ListQuery, Page, Redriven,
     Report, ReportKind, Running, Submitted, Verdict, DEFAULT_CALL_TIMEOUT,
 };
-pub use postgres::PostgresStore;
+pub use postgres::{PostgresOptions, PostgresStore};
 
 /// Operations on jobs, one per verb of the product.
 #[async_trait]

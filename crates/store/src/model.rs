@@ -163,6 +163,16 @@ pub struct Filter {
     pub queue: Option<QueueName>,
 }
 
+impl Filter {
+    /// Whether `job`, as shown at `now`, passes.
+    pub(crate) fn admits(&self, job: &Job, now: Timestamp) -> bool {
+        self.state.is_none_or(|state| state == job.state_at(now))
+            && self.priority.is_none_or(|priority| priority == job.spec.priority)
+            && self.job_type.as_ref().is_none_or(|job_type| *job_type == job.spec.job_type)
+            && self.queue.as_ref().is_none_or(|queue| *queue == job.spec.queue)
+    }
+}
+
 /// Asks for one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListQuery {

@@ -1,28 +1,43 @@
-//! The way of a job through the memory queue.
+//! The way of a job through memory.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId, clock};
+use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, Timestamp, WorkerId, clock};
+use tokio::time::Instant;
 
 use super::MemoryQueue;
-use super::state::Held;
+use super::state::{Held, Line, ShardState, State};
 use crate::{Claimed, Dispatch, Error, Served};
+
+impl Served {
+    fn includes(&self, line: &Line) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(queues) => queues.contains(&line.0),
+        }
+    }
+}
 
 #[async_trait]
 impl Dispatch for MemoryQueue {
     async fn push(&self, entries: &[Entry]) -> Result<(), Error> {
         let now = self.clock.now();
-        let mut woken = false;
         {
-            let mut state = self.lock();
+            let mut state = self.state();
             for entry in entries {
-                woken |= state.shard_mut(entry.id.shard()).push(entry, now);
+                let shard = state.shard_mut(entry.id.shard());
+                if shard.leased_epoch(entry.id).is_some_and(|leased| leased >= entry.epoch) {
+                    continue;
+                }
+                if entry.ready_at <= now {
+                    shard.make_ready(entry);
+                } else {
+                    shard.delay(entry);
+                }
             }
         }
-        if woken {
-            self.ready.notify_waiters();
-        }
+        self.bell.notify_waiters();
         Ok(())
     }
 
@@ -34,15 +49,20 @@ impl Dispatch for MemoryQueue {
         limit: usize,
     ) -> Result<Vec<Claimed>, Error> {
         let now = self.clock.now();
-        let mut state = self.lock();
-        for shard in self.rotation(from) {
-            let slice = state.shard_mut(shard);
-            let claimed: Vec<Claimed> = std::iter::from_fn(|| slice.claim_one(worker, served, now, self.aging_step))
-                .take(limit)
-                .map(|entry| Claimed { entry, at: now })
-                .collect();
+        let mut state = self.state();
+        let first = from.unwrap_or_else(|| {
+            state.turn = state.turn.wrapping_add(1);
+            Shard::wrapping(state.turn)
+        });
+        for n in 0..u64::from(Shard::COUNT) {
+            let shard = state.shard_mut(Shard::wrapping(u64::from(first.byte()) + n));
+            let claimed = shard.claim(worker, served, now, limit, self.aging_step);
             if !claimed.is_empty() {
-                slice.workers.entry(worker.clone()).or_insert_with(|| clock::add(now, self.lease));
+                // Only for a worker that is not known, or whose time is up: what it takes would be expired at once.
+                if !state.is_alive(worker, now) {
+                    state.workers.insert(worker.clone(), clock::add(now, self.lease));
+                }
+                state.recent.taken(claimed.iter().map(|claimed| (claimed.entry.id, claimed.entry.epoch)));
                 return Ok(claimed);
             }
         }
@@ -50,42 +70,39 @@ impl Dispatch for MemoryQueue {
     }
 
     async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
-        let find = || {
-            let state = self.lock();
-            Shard::all().find(|shard| state.shard(*shard).has_ready(served))
-        };
-        let woken = async {
-            loop {
-                // Registered before the look, so that a push between the two is not missed.
-                let notified = self.ready.notified();
-                tokio::pin!(notified);
-                notified.as_mut().enable();
-                if let Some(shard) = find() {
-                    return shard;
-                }
-                notified.await;
+        let deadline = Instant::now() + longest;
+        loop {
+            let rung = self.bell.notified();
+            tokio::pin!(rung);
+            // Listening from before the look, so that nothing falls between the two.
+            rung.as_mut().enable();
+            if let Some(shard) = self.state().ready_shard(served) {
+                return Ok(Some(shard));
             }
-        };
-        Ok(tokio::time::timeout(longest, woken).await.ok())
+            if tokio::time::timeout_at(deadline, rung).await.is_err() {
+                return Ok(None);
+            }
+        }
     }
 
     async fn extend(&self, worker: &WorkerId, ttl: Duration, held: &[Lease]) -> Result<Vec<JobId>, Error> {
-        let now = self.clock.now();
-        let until = clock::add(now, ttl);
-        let mut state = self.lock();
-        for slice in state.slices_mut() {
-            slice.workers.insert(worker.clone(), until);
-        }
+        let deadline = clock::add(self.clock.now(), ttl);
+        let mut state = self.state();
+        state.recent.age();
+        state.workers.insert(worker.clone(), deadline);
         let mut lost = Vec::new();
         for lease in held {
-            let slice = state.shard_mut(lease.id.shard());
-            let entry_of_same_epoch = slice.leases.get(&lease.id).cloned();
-            match entry_of_same_epoch {
-                Some(other) if other.worker == *worker && other.epoch == lease.epoch => {}
-                Some(other) if other.epoch >= lease.epoch => lost.push(lease.id),
+            if state.recent.contains(lease.id, lease.epoch) {
+                continue;
+            }
+            let leases = &mut state.shard_mut(lease.id.shard()).leases;
+            match leases.get(&lease.id) {
+                Some(other) if other.epoch > lease.epoch => lost.push(lease.id),
+                Some(other) if other.epoch == lease.epoch && other.worker != *worker => lost.push(lease.id),
+                Some(ours) if ours.epoch == lease.epoch => {}
                 _ => {
                     let held = Held { epoch: lease.epoch, worker: worker.clone(), since: lease.since };
-                    slice.leases.insert(lease.id, held);
+                    leases.insert(lease.id, held);
                 }
             }
         }
@@ -93,40 +110,90 @@ impl Dispatch for MemoryQueue {
     }
 
     async fn ack(&self, worker: &WorkerId, ended: &[(JobId, Epoch)]) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.state();
+        state.recent.given_up(ended.iter().copied());
         for (id, epoch) in ended {
-            state.shard_mut(id.shard()).unlease(*id, *epoch, worker);
+            let shard = state.shard_mut(id.shard());
+            if shard.is_held_by(worker, *id, *epoch) {
+                shard.leases.remove(id);
+            }
         }
         Ok(())
     }
 
     async fn release(&self, worker: &WorkerId, unstarted: &[Entry]) -> Result<(), Error> {
-        let now = self.clock.now();
         {
-            let mut state = self.lock();
+            let mut state = self.state();
+            state.recent.given_up(unstarted.iter().map(|entry| (entry.id, entry.epoch)));
             for entry in unstarted {
-                let slice = state.shard_mut(entry.id.shard());
-                if slice.unlease(entry.id, entry.epoch, worker) {
-                    slice.push(entry, now);
+                let shard = state.shard_mut(entry.id.shard());
+                if shard.is_held_by(worker, entry.id, entry.epoch) {
+                    shard.leases.remove(&entry.id);
+                    shard.make_ready(entry);
                 }
             }
         }
-        self.ready.notify_waiters();
+        self.bell.notify_waiters();
         Ok(())
     }
 
     async fn remove(&self, entries: &[Entry]) -> Result<(), Error> {
-        let mut state = self.lock();
+        let mut state = self.state();
+        state.recent.given_up(entries.iter().map(|entry| (entry.id, entry.epoch)));
         for entry in entries {
-            state.shard_mut(entry.id.shard()).remove(entry);
+            let shard = state.shard_mut(entry.id.shard());
+            shard.forget((entry.id, entry.epoch));
+            if shard.leased_epoch(entry.id).is_some_and(|leased| leased <= entry.epoch) {
+                shard.leases.remove(&entry.id);
+            }
         }
         Ok(())
     }
 
     async fn retire(&self, worker: &WorkerId) -> Result<(), Error> {
-        for slice in self.lock().slices_mut() {
-            slice.workers.remove(worker);
-        }
+        self.state().workers.remove(worker);
         Ok(())
+    }
+}
+
+impl State {
+    /// A shard that has something for whoever serves these queues; the first one from where the next claim begins.
+    fn ready_shard(&self, served: &Served) -> Option<Shard> {
+        (1..=u64::from(Shard::COUNT))
+            .map(|n| Shard::wrapping(self.turn.wrapping_add(n)))
+            .find(|shard| self.shard(*shard).ready.keys().any(|line| served.includes(line)))
+    }
+}
+
+impl ShardState {
+    /// Leases up to `limit` of the entries that are first by `ready_at` plus penalty.
+    fn claim(
+        &mut self,
+        worker: &WorkerId,
+        served: &Served,
+        now: Timestamp,
+        limit: usize,
+        step: Duration,
+    ) -> Vec<Claimed> {
+        let mut claimed = Vec::new();
+        while claimed.len() < limit {
+            let heads = self.ready.iter().filter(|(line, _)| served.includes(line));
+            let heads = heads.filter_map(|((_, priority), places)| {
+                let (ready_at, id, epoch) = *places.first()?;
+                Some((clock::add(ready_at, priority.penalty(step)), (id, epoch)))
+            });
+            let Some((_, key)) = heads.min() else { break };
+            let Some(super::state::Waiting::Ready(entry)) = self.entries.get(&key) else { break };
+            let entry = entry.clone();
+            self.forget(key);
+            // Leased already: a late push of what somebody works on, or of an attempt that is over.
+            if self.leased_epoch(entry.id).is_some_and(|leased| leased >= entry.epoch) {
+                continue;
+            }
+            let held = Held { epoch: entry.epoch, worker: worker.clone(), since: now };
+            self.leases.insert(entry.id, held);
+            claimed.push(Claimed { entry, at: now });
+        }
+        claimed
     }
 }

@@ -1,0 +1,47 @@
+//! Bells: how those who wait for work are woken.
+//!
+//! A bell is a list of tokens, one for each queue and one for all. Whoever makes entries ready adds a token for each; a waiter
+//! takes one and looks. Tokens are hints: one too many costs a look, one too few costs a waiter its patience. They stay for a
+//! while when nobody waits, so that work which comes between a claim and the wait after it is not missed.
+
+use std::collections::BTreeMap;
+
+use scheduler_domain::{QueueName, Shard};
+
+use super::call::Call;
+use super::keys::Keys;
+use super::scripts;
+
+/// Most tokens at a bell: wakes as many waiters at once. More would be looks for nothing after a busy time.
+const MOST_TOKENS: usize = 256;
+/// How long a token stays: longer than any time between a claim and the wait that follows it.
+const TOKEN_TTL_MS: u64 = 10_000;
+
+/// Tokens to be given out.
+#[derive(Debug, Default)]
+pub(super) struct Bells<'a> {
+    by_queue: BTreeMap<&'a QueueName, Vec<u8>>,
+    all: Vec<u8>,
+}
+
+impl<'a> Bells<'a> {
+    /// Notes that `entries` may be ready in `shard`.
+    pub(super) fn add(&mut self, queue: &'a QueueName, shard: Shard, entries: usize) {
+        for tokens in [self.by_queue.entry(queue).or_default(), &mut self.all] {
+            let room = MOST_TOKENS.saturating_sub(tokens.len());
+            tokens.extend(std::iter::repeat_n(shard.byte(), entries.min(room)));
+        }
+    }
+
+    /// The calls that ring.
+    pub(super) fn calls(self, keys: &Keys) -> impl Iterator<Item = Call> {
+        let any = (!self.all.is_empty()).then(|| ring(&keys.any_bell(), &self.all));
+        let queues = self.by_queue.into_iter().filter(|(_, tokens)| !tokens.is_empty());
+        queues.map(|(queue, tokens)| ring(&keys.bell(queue), &tokens)).chain(any)
+    }
+}
+
+/// Adds `tokens` to the bell at `key`.
+pub(super) fn ring(key: &str, tokens: &[u8]) -> Call {
+    Call::script(&scripts::RING, &[key]).arg(tokens).arg(MOST_TOKENS).arg(TOKEN_TTL_MS)
+}

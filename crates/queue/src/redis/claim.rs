@@ -1,0 +1,199 @@
+//! Entries on their way out.
+//!
+//! A claim whose answer was lost has leased entries that nobody works on, and that would stay leased as long as their worker lives.
+//! So each claim has a number under which the server remembers its result, and a claim whose answer is not known is asked
+//! again, under its number, before the worker's next.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redis::{ErrorKind, Value};
+use scheduler_domain::{Entropy as _, Entry, Priority, QueueName, Shard, SystemEntropy, WorkerId};
+
+use super::call::Call;
+use super::codec::{read_bytes, read_member, read_number, read_time};
+use super::keys::{line, parse_line};
+use super::link::unexpected;
+use super::{RedisQueue, give_up, micros, scripts};
+use crate::{Claimed, Error, Served, metrics as names};
+
+const CONTEXT: &str = "claiming entries";
+
+/// A claim whose answer is not known.
+struct Doubt {
+    shard: Shard,
+    number: u64,
+}
+
+/// Numbers claims, and keeps those in doubt. The lock of a worker is held during its claims, so there is one at a time.
+pub(super) struct Claims {
+    next: AtomicU64,
+    workers: Mutex<HashMap<WorkerId, Arc<tokio::sync::Mutex<Vec<Doubt>>>>>,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        // Random, so that two connections in the name of one worker do not use the same numbers.
+        let mut seed = [0; 8];
+        SystemEntropy.fill(&mut seed);
+        Self { next: AtomicU64::new(u64::from_le_bytes(seed)), workers: Mutex::default() }
+    }
+}
+
+impl Claims {
+    fn of(&self, worker: &WorkerId) -> Arc<tokio::sync::Mutex<Vec<Doubt>>> {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(workers.entry(worker.clone()).or_default())
+    }
+
+    /// Forgets a worker that will not claim any more.
+    pub(super) fn forget(&self, worker: &WorkerId) {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).remove(worker);
+    }
+}
+
+/// What one claim in one shard gave.
+#[derive(Default)]
+struct Answer {
+    claimed: Vec<Claimed>,
+    dropped: i64,
+}
+
+/// Who claims, from which lines.
+struct Claimant<'a> {
+    queue: &'a RedisQueue,
+    worker: &'a WorkerId,
+    /// None: all.
+    lines: Vec<String>,
+    limit: usize,
+}
+
+pub(super) async fn claim(
+    queue: &RedisQueue,
+    worker: &WorkerId,
+    served: &Served,
+    from: Option<Shard>,
+    limit: usize,
+) -> Result<Vec<Claimed>, Error> {
+    let lines = match served {
+        Served::All => Vec::new(),
+        Served::Only(queues) => lines(queues),
+    };
+    if limit == 0 || matches!(served, Served::Only(queues) if queues.is_empty()) {
+        return Ok(Vec::new());
+    }
+    let claimant = Claimant { queue, worker, lines, limit };
+    let doubts = queue.claims.of(worker);
+    let mut doubts = doubts.lock().await;
+    while let Some(doubt) = doubts.pop() {
+        let answer = claimant.ask(doubt, &mut doubts).await?;
+        if !answer.claimed.is_empty() {
+            return claimant.keep(answer.claimed).await;
+        }
+    }
+
+    let first = from.unwrap_or_else(|| queue.next_shard());
+    let claimed = claimant.exhaust(first, &mut doubts).await?;
+    if !claimed.is_empty() {
+        return claimant.keep(claimed).await;
+    }
+    for shard in claimant.peek(first).await? {
+        let claimed = claimant.exhaust(shard, &mut doubts).await?;
+        if !claimed.is_empty() {
+            return claimant.keep(claimed).await;
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Every line of these queues.
+fn lines(queues: &[QueueName]) -> Vec<String> {
+    queues.iter().flat_map(|queue| Priority::ALL.map(|priority| line(queue, priority))).collect()
+}
+
+impl Claimant<'_> {
+    /// Claims from one shard, until something was taken or nothing is there: a script gives up after many stale entries.
+    async fn exhaust(&self, shard: Shard, doubts: &mut Vec<Doubt>) -> Result<Vec<Claimed>, Error> {
+        loop {
+            let number = self.queue.claims.next.fetch_add(1, Ordering::Relaxed);
+            let answer = self.ask(Doubt { shard, number }, doubts).await?;
+            if !answer.claimed.is_empty() || answer.dropped == 0 {
+                return Ok(answer.claimed);
+            }
+        }
+    }
+
+    async fn ask(&self, doubt: Doubt, doubts: &mut Vec<Doubt>) -> Result<Answer, Error> {
+        let Doubt { shard, number } = doubt;
+        let keys = self.queue.keys.of(shard);
+        let call = Call::script(&scripts::CLAIM, &[&keys.lines, &keys.leases, &keys.workers, &keys.claims])
+            .of(shard)
+            .arg(self.queue.skew())
+            .arg(&keys.ready)
+            .arg(self.worker.as_str())
+            .arg(&number.to_be_bytes()[..])
+            .arg(self.limit)
+            .arg(micros(self.queue.options.aging_step))
+            .arg(micros(self.queue.options.lease))
+            .arg(&self.lines);
+        // In doubt from before it is sent, so that it is even if this future is dropped, until the server has spoken.
+        doubts.push(doubt);
+        let answered = self.queue.link.try_ask(call).await;
+        if !matches!(&answered, Err(error) if !matches!(error.kind(), ErrorKind::Server(_))) {
+            doubts.pop();
+        }
+        let answer = answered.map_err(|error| Error::unavailable(CONTEXT, error))?;
+        let answer = read(&answer).ok_or_else(|| unexpected(CONTEXT))?;
+        if answer.dropped > 0 {
+            metrics::counter!(names::DROPPED).increment(answer.dropped.unsigned_abs());
+        }
+        Ok(answer)
+    }
+
+    /// The shards but `first` that have something, in order from there.
+    async fn peek(&self, first: Shard) -> Result<Vec<Shard>, Error> {
+        let others: Vec<Shard> =
+            (1..u64::from(Shard::COUNT)).map(|n| Shard::wrapping(u64::from(first.byte()) + n)).collect();
+        let calls = others.iter().map(|shard| {
+            let keys = self.queue.keys.of(*shard);
+            Call::script(&scripts::PEEK, &[&keys.lines]).of(*shard).arg(&keys.ready).arg(&self.lines)
+        });
+        let answers = self.queue.link.ask_all(CONTEXT, calls.collect()).await?;
+        Ok(others.into_iter().zip(answers).filter(|(_, any)| read_number(any) == Some(1)).map(|(shard, _)| shard).collect())
+    }
+
+    /// What this claim may keep: the answer to one in doubt may be larger than what is asked for now.
+    async fn keep(&self, mut claimed: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
+        let surplus: Vec<Entry> = claimed.drain(self.limit.min(claimed.len())..).map(|claimed| claimed.entry).collect();
+        if !surplus.is_empty() {
+            give_up::release(self.queue, self.worker, &surplus).await?;
+        }
+        self.queue.recent().taken(claimed.iter().map(|claimed| (claimed.entry.id, claimed.entry.epoch)));
+        Ok(claimed)
+    }
+}
+
+/// Reads the answer of `claim.lua`.
+fn read(answer: &Value) -> Option<Answer> {
+    let Value::Array(values) = answer else { return None };
+    let [now, dropped, runs @ ..] = values.as_slice() else { return None };
+    let at = read_time(now)?;
+    let mut answer = Answer { claimed: Vec::new(), dropped: read_number(dropped)? };
+    let mut rest = runs;
+    while let [line, count, more @ ..] = rest {
+        let count = usize::try_from(read_number(count)?).ok()?;
+        let (entries, others) = more.split_at_checked(count.checked_mul(2)?)?;
+        rest = others;
+        // A line that is not ours was written by somebody else; its entries stay leased until the worker's time is up.
+        let Some((queue, priority)) = parse_line(read_bytes(line)?) else { continue };
+        for entry in entries.chunks_exact(2) {
+            let (id, epoch) = read_member(read_bytes(&entry[0])?)?;
+            // A score that is no moment did not come from us either; the store will know the job or not.
+            let ready_at = read_time(&entry[1]).unwrap_or(at);
+            let entry = Entry { id, epoch, queue: queue.clone(), priority, ready_at };
+            answer.claimed.push(Claimed { entry, at });
+        }
+    }
+    Some(answer)
+}

@@ -1,0 +1,152 @@
+//! The way to the server for commands that do not block: one connection that all callers share.
+//!
+//! Every call of the queue may be sent twice without harm, so a call that meets a broken connection is sent again over a new
+//! one: the first call after a restart of the server does not fail.
+
+use std::time::Duration;
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
+use scheduler_domain::Shard;
+use tracing::warn;
+
+use super::RedisOptions;
+use super::call::Call;
+use super::keys::Keys;
+use super::scripts;
+use crate::{Error, metrics as names};
+
+/// A peer that does not acknowledge for so long is gone, whatever TCP hopes.
+const PEER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the server is, with sockets set up for small messages and lost peers.
+pub(super) fn address(url: &str) -> RedisResult<ConnectionInfo> {
+    let keepalive = TcpKeepalive::new().with_time(PEER_PATIENCE).with_interval(PEER_PATIENCE);
+    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(PEER_PATIENCE);
+    Ok(url.into_connection_info()?.set_tcp_settings(tcp))
+}
+
+pub(super) struct Link {
+    manager: ConnectionManager,
+    keys: std::sync::Arc<Keys>,
+}
+
+impl Link {
+    /// Does not connect before the first command. Must be called inside a runtime.
+    pub(super) fn new(client: Client, options: &RedisOptions, keys: std::sync::Arc<Keys>) -> RedisResult<Self> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(options.connect_timeout))
+            .set_response_timeout(Some(options.command_timeout))
+            // Callers have backoffs of their own; none should wait for a server that refuses.
+            .set_number_of_retries(0)
+            .set_pipeline_buffer_size(512);
+        Ok(Self { manager: ConnectionManager::new_lazy_with_config(client, config)?, keys })
+    }
+
+    /// Sends one call.
+    pub(super) async fn ask(&self, context: &'static str, call: Call) -> Result<Value, Error> {
+        self.ask_all(context, vec![call]).await.map(|mut answers| answers.pop().unwrap_or_default())
+    }
+
+    /// Sends one call, for a caller whose next step depends on how it fails.
+    pub(super) async fn try_ask(&self, call: Call) -> RedisResult<Value> {
+        self.try_all(vec![call]).await.map(|mut answers| answers.pop().unwrap_or_default())
+    }
+
+    /// Sends calls in one round trip; the answers of all of them, in order, or the first failure.
+    pub(super) async fn ask_all(&self, context: &'static str, calls: Vec<Call>) -> Result<Vec<Value>, Error> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.try_all(calls).await.map_err(|error| Error::unavailable(context, error))
+    }
+
+    async fn try_all(&self, calls: Vec<Call>) -> RedisResult<Vec<Value>> {
+        let pipeline = pipeline(calls.iter().map(|call| call.command.clone()));
+        let answers = match self.send(&pipeline).await {
+            Err(error) if error.is_unrecoverable_error() => self.send(&pipeline).await?,
+            answers => answers?,
+        };
+        let answers = self.teach(&calls, answers).await?;
+        self.mend(&calls, &answers).await;
+        answers.into_iter().collect()
+    }
+
+    async fn send(&self, pipeline: &Pipeline) -> RedisResult<Vec<RedisResult<Value>>> {
+        pipeline.query_async(&mut self.manager.clone()).await
+    }
+
+    /// Sends scripts that the server does not know again, with their text. Only those: the others have done their work.
+    async fn teach(&self, calls: &[Call], mut answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<RedisResult<Value>>> {
+        let strange: Vec<usize> = (0..answers.len()).filter(|i| is_kind(&answers[*i], ServerErrorKind::NoScript)).collect();
+        if strange.is_empty() {
+            return Ok(answers);
+        }
+        let again = pipeline(strange.iter().filter_map(|i| calls[*i].with_source()));
+        for (i, answer) in strange.into_iter().zip(self.send(&again).await?) {
+            answers[i] = answer;
+        }
+        Ok(answers)
+    }
+
+    /// Where a key turned out to be of another type (somebody else wrote it), drops it, so that only this call fails. What was
+    /// in it is lost, and the reconciler learns that from the incarnation.
+    async fn mend(&self, calls: &[Call], answers: &[RedisResult<Value>]) {
+        let broken: Vec<Shard> =
+            calls.iter().zip(answers).filter(|(_, a)| is_wrong_type(a)).filter_map(|(call, _)| call.shard).collect();
+        if broken.is_empty() {
+            return;
+        }
+        for shard in broken {
+            let keys = self.keys.of(shard);
+            let mend = Call::script(
+                &scripts::MEND,
+                &[&keys.lines, &keys.delayed, &keys.leases, &keys.workers, &keys.claims, &keys.elect],
+            )
+            .arg(&keys.ready);
+            let repair = pipeline(mend.with_source().into_iter().chain([redis::cmd("DEL").arg(self.keys.incarnation()).take()]));
+            match self.send(&repair).await {
+                Ok(_) => {
+                    metrics::counter!(names::MENDED).increment(1);
+                    warn!(%shard, "a key of this shard was of the wrong type and was dropped");
+                }
+                Err(error) => warn!(%shard, %error, "a key of this shard is of the wrong type and could not be dropped"),
+            }
+        }
+    }
+}
+
+/// A pipeline that answers for each command by itself.
+fn pipeline(commands: impl IntoIterator<Item = redis::Cmd>) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    pipeline.ignore_errors();
+    pipeline
+}
+
+fn is_kind(answer: &RedisResult<Value>, kind: ServerErrorKind) -> bool {
+    matches!(answer, Err(error) if error.kind() == ErrorKind::Server(kind))
+}
+
+fn is_wrong_type(answer: &RedisResult<Value>) -> bool {
+    matches!(answer, Err(error) if error.code() == Some("WRONGTYPE"))
+}
+
+/// An answer that no server of ours gives.
+pub(super) fn unexpected(context: &'static str) -> Error {
+    let error = RedisError::from((ErrorKind::UnexpectedReturnType, "an answer of another shape was expected"));
+    Error::unavailable(context, error)
+}
+
+/// Bounds the time that connecting takes.
+pub(super) async fn within<T>(longest: Duration, connecting: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match tokio::time::timeout(longest, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+    }
+}

@@ -1,0 +1,95 @@
+//! Waiting at the bells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use scheduler_domain::Shard;
+use tokio::sync::oneshot;
+use tracing::debug;
+
+use super::bells::ring;
+use super::blocking::Blocking;
+use super::call::Call;
+use super::codec::read_bytes;
+use super::link::{Link, unexpected};
+use super::RedisQueue;
+use crate::{Error, Served};
+
+/// A token taken, and the bell it came from.
+struct Token {
+    bell: String,
+    byte: u8,
+}
+
+/// Blocks until a token comes.
+///
+/// The caller may drop this at any moment, and a token must not go with it: the command runs in a task of its own that owns the
+/// connection until the answer is there. When nobody wants the answer any more the server is asked to end the wait, and a
+/// token that was taken nevertheless is put back.
+pub(super) async fn wait(queue: &RedisQueue, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
+    const CONTEXT: &str = "waiting for work";
+    let bells: Vec<String> = match served {
+        Served::All => vec![queue.keys.any_bell()],
+        Served::Only(queues) => queues.iter().map(|name| queue.keys.bell(name)).collect(),
+    };
+    if bells.is_empty() {
+        tokio::time::sleep(longest).await;
+        return Ok(None);
+    }
+    let connection = queue.pool.get_owned().await.map_err(|error| Error::unavailable(CONTEXT, error))?;
+    let (tell, told) = oneshot::channel();
+    tokio::spawn(stand_at(connection, bells, longest, Arc::clone(&queue.link), tell));
+    let token = told.await.map_err(|error| Error::unavailable(CONTEXT, error))??;
+    Ok(token.map(|token| Shard::wrapping(u64::from(token.byte))))
+}
+
+async fn stand_at(
+    mut connection: bb8::PooledConnection<'static, super::blocking::Manager>,
+    bells: Vec<String>,
+    longest: Duration,
+    link: Arc<Link>,
+    mut tell: oneshot::Sender<Result<Option<Token>, Error>>,
+) {
+    let id = connection.id;
+    let taken = {
+        let taking = take(&mut connection, &bells, longest);
+        tokio::pin!(taking);
+        tokio::select! {
+            taken = &mut taking => taken,
+            () = tell.closed() => {
+                // It may come before the wait has begun on the server's side; then the wait lasts as long as it would have.
+                let unblock = Call::command("CLIENT").arg("UNBLOCK").arg(id);
+                if let Err(error) = link.ask("ending a wait", unblock).await {
+                    debug!(%error, "a wait that nobody wants goes on until its time is up");
+                }
+                taking.await
+            }
+        }
+    };
+    // Back in the pool before the caller can ask for the next one.
+    drop(connection);
+    if let Err(Ok(Some(token))) = tell.send(taken)
+        && let Err(error) = link.ask("putting a token back", ring(&token.bell, &[token.byte])).await
+    {
+        debug!(%error, "a token was lost");
+    }
+}
+
+async fn take(connection: &mut Blocking, bells: &[String], longest: Duration) -> Result<Option<Token>, Error> {
+    const CONTEXT: &str = "waiting for work";
+    let answer = connection.pop(bells, longest).await.map_err(|error| Error::unavailable(CONTEXT, error))?;
+    match answer {
+        Value::Nil => Ok(None),
+        Value::Array(parts) => match parts.as_slice() {
+            [bell, token] => {
+                let bell = read_bytes(bell).and_then(|bell| std::str::from_utf8(bell).ok());
+                let byte = read_bytes(token).and_then(|token| token.first());
+                let (Some(bell), Some(byte)) = (bell, byte) else { return Err(unexpected(CONTEXT)) };
+                Ok(Some(Token { bell: bell.to_owned(), byte: *byte }))
+            }
+            _ => Err(unexpected(CONTEXT)),
+        },
+        _ => Err(unexpected(CONTEXT)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Cancels a job.
+
+use scheduler_domain::{JobId, State, Timestamp};
+use sqlx::PgConnection;
+
+use super::call::Db;
+use super::fault::Fault;
+use super::get;
+use super::row::{self, job_columns};
+use super::tx::{self, Earlier, Scope, Work};
+use crate::{Cancelled, Error};
+
+pub(super) const CANCEL: &str = concat!(
+    "-- store.cancel
+    UPDATE jobs SET state = 7, finished_at = $3, updated_at = $3,
+        sequence = jobs.sequence + CASE WHEN jobs.state = 2 THEN 1 ELSE 2 END
+    WHERE shard = $1 AND id = $2 AND state IN (1, 2, 6, 8)
+    RETURNING ",
+    job_columns!()
+);
+
+pub(super) async fn cancel(db: Db, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {
+    tx::run(&db, &Cancel { now, id }).await
+}
+
+struct Cancel {
+    now: Timestamp,
+    id: JobId,
+}
+
+impl Work for Cancel {
+    const NAME: &'static str = "cancel";
+    type Answer = Cancelled;
+
+    fn scope(&self) -> Scope {
+        Scope::Statement
+    }
+
+    async fn run(&self, connection: &mut PgConnection, earlier: Earlier) -> Result<Cancelled, Fault> {
+        let id = self.id;
+        let cancelled = sqlx::query(CANCEL)
+            .bind(id.shard().column())
+            .bind(id.0)
+            .bind(self.now)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = cancelled {
+            return Ok(Cancelled::Done(row::job(&row)?));
+        }
+        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else { return Ok(Cancelled::NotFound) };
+        if !job.state.is_final() {
+            return Err(Fault::Raced);
+        }
+        let ours = earlier == Earlier::Unknown
+            && job.state == State::Cancelled
+            && job.finished_at == Some(row::stored(self.now));
+        Ok(if ours { Cancelled::Done(job) } else { Cancelled::AlreadyFinal(job) })
+    }
+}

@@ -1,0 +1,173 @@
+//! Rows as jobs, and jobs as columns.
+
+use chrono::SubsecRound as _;
+use scheduler_domain::{
+    Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, Sequence, State, Timestamp,
+    WorkerId,
+};
+use sqlx::FromRow as _;
+use sqlx::postgres::PgRow;
+use tracing::error;
+use uuid::Uuid;
+
+use super::fault::Fault;
+use crate::Error;
+use crate::metrics::CORRUPT_ROWS;
+
+/// The columns that [`JobRow`] reads, for `concat!`.
+macro_rules! job_columns {
+    () => {
+        "jobs.id, jobs.state, jobs.epoch, jobs.attempts, jobs.crashes, jobs.max_attempts, jobs.sequence, \
+         jobs.created_at, jobs.updated_at, jobs.run_at, jobs.started_at, jobs.finished_at, jobs.priority, \
+         jobs.type, jobs.queue, jobs.payload, jobs.options, jobs.trace, jobs.worker, jobs.result, jobs.error"
+    };
+}
+pub(super) use job_columns;
+
+#[derive(sqlx::FromRow)]
+struct JobRow {
+    id: Uuid,
+    state: i16,
+    epoch: i32,
+    attempts: i32,
+    crashes: i32,
+    max_attempts: i32,
+    sequence: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    run_at: Timestamp,
+    started_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+    priority: i16,
+    #[sqlx(rename = "type")]
+    job_type: String,
+    queue: String,
+    payload: Vec<u8>,
+    options: Option<String>,
+    trace: Option<String>,
+    worker: Option<String>,
+    result: Option<Vec<u8>>,
+    error: Option<String>,
+}
+
+/// Reads a row that has [`job_columns`].
+pub(super) fn job(row: &PgRow) -> Result<Job, Fault> {
+    Ok(Job::try_from(JobRow::from_row(row)?)?)
+}
+
+/// As [`job`], but an unreadable row is reported and left out, so that it does no harm to its neighbours.
+pub(super) fn readable_job(operation: &'static str, row: &PgRow) -> Result<Option<Job>, Fault> {
+    match job(row) {
+        Ok(job) => Ok(Some(job)),
+        Err(Fault::Final(error)) => {
+            report_corrupt(operation, &error);
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Tells the operator of a row that was skipped.
+pub(super) fn report_corrupt(operation: &'static str, error: &Error) {
+    metrics::counter!(CORRUPT_ROWS, "operation" => operation).increment(1);
+    error!(operation, %error, "row skipped");
+}
+
+impl TryFrom<JobRow> for Job {
+    type Error = Error;
+
+    fn try_from(row: JobRow) -> Result<Self, Error> {
+        let id = JobId(row.id);
+        let corrupt = |column| Error::Corrupt { table: "jobs", column, id: id.to_string() };
+        let count = |column, n: i32| u32::try_from(n).map_err(|_| corrupt(column));
+        let text = |column, bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| corrupt(column));
+        Ok(Self {
+            id,
+            spec: JobSpec {
+                job_type: JobType::from_stored(row.job_type),
+                queue: QueueName::from_stored(row.queue),
+                priority: priority(id, row.priority)?,
+                payload: text("payload", row.payload)?,
+                max_attempts: count("max_attempts", row.max_attempts)?,
+                options: match &row.options {
+                    Some(json) => serde_json::from_str(json).map_err(|_| corrupt("options"))?,
+                    None => JobOptions::default(),
+                },
+            },
+            state: state(id, row.state)?,
+            epoch: Epoch(row.epoch),
+            attempts: count("attempts", row.attempts)?,
+            crashes: count("crashes", row.crashes)?,
+            sequence: Sequence(row.sequence),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            run_at: row.run_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            worker: row.worker.map(WorkerId::from_stored),
+            result: row.result.map(|bytes| text("result", bytes)).transpose()?,
+            error: row.error.map(|json| serde_json::from_str(&json).map_err(|_| corrupt("error"))).transpose()?,
+            trace: row.trace,
+        })
+    }
+}
+
+/// Reads the state of job `id`.
+pub(super) fn state(id: JobId, column: i16) -> Result<State, Error> {
+    State::from_number(column.into()).ok_or_else(|| Error::Corrupt {
+        table: "jobs",
+        column: "state",
+        id: id.to_string(),
+    })
+}
+
+/// Reads the priority of job `id`.
+pub(super) fn priority(id: JobId, column: i16) -> Result<Priority, Error> {
+    Priority::from_number(column.into()).ok_or_else(|| Error::Corrupt {
+        table: "jobs",
+        column: "priority",
+        id: id.to_string(),
+    })
+}
+
+/// A number of an enum as `INT2`; they all are below ten.
+pub(super) fn int2(number: i32) -> i16 {
+    i16::try_from(number).unwrap_or(i16::MAX)
+}
+
+/// A count as `INT4`. Past two thousand millions it stands still.
+pub(super) fn int4(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// A limit as `INT8`.
+pub(super) fn int8(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A moment as it will come back: to the microsecond.
+pub(super) fn stored(moment: Timestamp) -> Timestamp {
+    moment.trunc_subsecs(6)
+}
+
+/// The `options` column: nothing when all are default.
+pub(super) fn options_column(options: &JobOptions) -> Result<Option<String>, Error> {
+    if *options == JobOptions::default() {
+        return Ok(None);
+    }
+    serde_json::to_string(options).map(Some).map_err(|source| Error::Refused {
+        context: "write the options of a job",
+        source: source.into(),
+    })
+}
+
+/// The `error` column.
+pub(super) fn error_column(failure: &JobFailure) -> Result<String, Error> {
+    serde_json::to_string(failure)
+        .map_err(|source| Error::Refused { context: "write the error of a job", source: source.into() })
+}
+
+/// The two halves of the primary keys of `ids`, for `unnest`.
+pub(super) fn keys(ids: impl IntoIterator<Item = JobId>) -> (Vec<i16>, Vec<Uuid>) {
+    ids.into_iter().map(|id| (id.shard().column(), id.0)).unzip()
+}

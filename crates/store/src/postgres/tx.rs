@@ -1,0 +1,145 @@
+//! Runs work on a connection, and again when others were in the way.
+//!
+//! The only place that takes connections from the pool. It knows, for every failure, whether the work may have been
+//! committed all the same, and tells the next try.
+
+use std::future::Future;
+use std::time::Duration;
+
+use scheduler_domain::{Entropy as _, SystemEntropy};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection as _, PgConnection, Postgres};
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::call::Db;
+use super::fault::{Fault, Remedy};
+use crate::Error;
+use crate::metrics::{AMBIGUOUS_COMMITS, POOL_WAIT, RETRIES};
+
+/// Tries before giving up; with the waits below some four seconds.
+const TRIES: u32 = 24;
+const FIRST_WAIT: Duration = Duration::from_millis(4);
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+
+/// How the statements of some work hang together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// They change nothing.
+    Read,
+    /// Each is its own transaction.
+    Statement,
+    /// They are one transaction.
+    Transaction,
+}
+
+/// What earlier tries may have left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Earlier {
+    /// Nothing.
+    Nothing,
+    /// Perhaps everything: the answer to a commit was lost.
+    Unknown,
+}
+
+/// Work that can be tried again.
+pub(super) trait Work: Sync {
+    /// The operation, as metrics and errors name it.
+    const NAME: &'static str;
+    /// What it finds out.
+    type Answer: Send;
+
+    /// How its statements hang together.
+    fn scope(&self) -> Scope;
+
+    /// Does it once.
+    fn run(
+        &self,
+        connection: &mut PgConnection,
+        earlier: Earlier,
+    ) -> impl Future<Output = Result<Self::Answer, Fault>> + Send;
+}
+
+/// Does `work`, trying again after conflicts (40001 can come as late as COMMIT) and lost connections.
+pub(super) async fn run<W: Work>(db: &Db, work: &W) -> Result<W::Answer, Error> {
+    let mut earlier = Earlier::Nothing;
+    let mut tries = 1;
+    loop {
+        let (fault, left) = match attempt(db, work, earlier).await {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        if left == Earlier::Unknown && earlier == Earlier::Nothing {
+            metrics::counter!(AMBIGUOUS_COMMITS, "operation" => W::NAME).increment(1);
+            earlier = Earlier::Unknown;
+        }
+        let worth_it = matches!(fault.remedy(), Remedy::Retry | Remedy::Reconnect);
+        if !worth_it || tries == TRIES {
+            return Err(fault.into_error(W::NAME));
+        }
+        debug!(operation = W::NAME, tries, ?fault, "trying again");
+        metrics::counter!(RETRIES, "operation" => W::NAME).increment(1);
+        tokio::time::sleep(wait(tries)).await;
+        tries += 1;
+    }
+}
+
+/// Full jitter, so that those who collided do not meet again.
+fn wait(tries: u32) -> Duration {
+    let longest = FIRST_WAIT.saturating_mul(1 << tries.min(10)).min(LONGEST_WAIT);
+    longest.mul_f64(SystemEntropy.unit())
+}
+
+/// One try, and after a failure what it may have left behind.
+async fn attempt<W: Work>(db: &Db, work: &W, earlier: Earlier) -> Result<W::Answer, (Fault, Earlier)> {
+    let untouched = |error: sqlx::Error| (Fault::from(error), Earlier::Nothing);
+    let mut held = Held::take(db).await.map_err(untouched)?;
+    let answer = match work.scope() {
+        Scope::Read => work.run(&mut held.connection, earlier).await.map_err(|fault| (fault, Earlier::Nothing)),
+        Scope::Statement => work.run(&mut held.connection, earlier).await.map_err(in_doubt),
+        Scope::Transaction => transaction(work, &mut held.connection, earlier).await,
+    };
+    held.whole = true;
+    answer
+}
+
+async fn transaction<W: Work>(
+    work: &W,
+    connection: &mut PgConnection,
+    earlier: Earlier,
+) -> Result<W::Answer, (Fault, Earlier)> {
+    // Until COMMIT is sent, a failure of any kind means that nothing is left: the transaction dies with its connection.
+    let mut tx = connection.begin().await.map_err(|error| (error.into(), Earlier::Nothing))?;
+    let answer = work.run(&mut tx, earlier).await.map_err(|fault| (fault, Earlier::Nothing))?;
+    tx.commit().await.map_err(|error| in_doubt(error.into()))?;
+    Ok(answer)
+}
+
+/// A write whose connection broke may have been committed.
+fn in_doubt(fault: Fault) -> (Fault, Earlier) {
+    let left = if fault.remedy() == Remedy::Reconnect { Earlier::Unknown } else { Earlier::Nothing };
+    (fault, left)
+}
+
+/// A connection that goes back to the pool only if its work was not cut short by the end of its time.
+struct Held {
+    connection: PoolConnection<Postgres>,
+    whole: bool,
+}
+
+impl Held {
+    async fn take(db: &Db) -> Result<Self, sqlx::Error> {
+        let begun = Instant::now();
+        let connection = db.pool.acquire().await?;
+        metrics::histogram!(POOL_WAIT).record(begun.elapsed());
+        Ok(Self { connection, whole: false })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.connection.close_on_drop();
+        }
+    }
+}
