@@ -4,12 +4,14 @@
 # so this stage leaves them where they lie in such a folder, at the top.
 FROM rust:1.95.0-bookworm AS build
 ARG PROFILE=dist
+# What the programs say of themselves with --version.
+ARG REVISION=unknown
 WORKDIR /src
 COPY . .
 # The caches are the builder's: a change recompiles what a change at home would, dependencies not.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --locked --profile "$PROFILE" --workspace --bins \
+    GIT_REVISION="$REVISION" cargo build --locked --profile "$PROFILE" --workspace --bins \
  && cp "target/$PROFILE/scheduler-api" "target/$PROFILE/scheduler-worker" "target/$PROFILE/tsctl" /
 
 FROM debian:bookworm-slim AS base

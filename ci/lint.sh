@@ -17,7 +17,10 @@ files() { # PATHSPEC…: prints what matches, each ended by a NUL
 
 skip() { say "SKIPPED: $*"; }
 
-check_fmt() { cargo fmt --all --check; }
+check_fmt() {
+  # Names only: the differences are what `cargo fmt --all` does about them.
+  cargo fmt --all --check -- --files-with-diff
+}
 
 check_clippy() {
   # The flags of CI: a lock file that is out of date is a finding there, a help here.

@@ -48,9 +48,10 @@ status=0
   tee "$log" || status=$?
 
 step 'done'
-# One line that sums what cargo printed for each binary. Tests that need what this machine does not
-# have say so in a line that begins with SKIPPED.
+# Tests that lack something here say so in a line that begins with SKIPPED, written to the error
+# stream itself, because the test harness hides what a passing test prints.
 grep -h '^SKIPPED' "$log" | sort | uniq -c >&2 || true
+# The sum of what cargo printed for each binary.
 read -r passed failed < <(awk '/^test result:/ { p += $4; f += $6 } END { print p + 0, f + 0 }' "$log")
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((status == 0)) || die "cargo test ended with status $status"

@@ -10,10 +10,12 @@ pub mod error;
 mod layer;
 pub mod metrics;
 mod page_token;
+mod process;
 mod rpc;
 mod serve;
 mod service;
 
 pub use page_token::TokenKey;
+pub use process::run;
 pub use serve::{Deps, Limits, serve};
 pub use service::Service;

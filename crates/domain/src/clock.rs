@@ -120,7 +120,7 @@ impl SeededEntropy {
 
 impl Entropy for SeededEntropy {
     fn unit(&self) -> f64 {
-        self.with(|rng| rand::RngExt::random(rng))
+        self.with(rand::RngExt::random)
     }
 
     fn fill(&self, bytes: &mut [u8]) {

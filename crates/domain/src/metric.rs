@@ -1,7 +1,7 @@
 //! What a crate says about the metrics it exports: pure data, from which `/metrics` takes its help lines and
 //! `docs/METRICS.md` is generated.
 //!
-//! Names follow Prometheus: base units, the unit as a suffix (`_seconds`, `_bytes`, `_items`, `_ratio`), and counters
+//! Names follow Prometheus: base units, the unit as a suffix (`_seconds`, `_bytes`, `_rows`, `_items` …), and counters
 //! end in `_total`. The suffix also selects a histogram's buckets. Label values come from closed sets, never from ids.
 
 /// How a metric's values are to be read.

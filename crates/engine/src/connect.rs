@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scheduler_domain::{SystemClock, SystemEntropy};
 use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SharedQueue};
 use scheduler_service::config::Config;
+use scheduler_service::http::{Checks, check};
 use scheduler_store::{Maintenance as _, MemoryStore, PostgresOptions, PostgresStore, SharedStore};
 use secrecy::ExposeSecret as _;
 
@@ -33,9 +34,27 @@ pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) 
             let clock = Arc::new(SystemClock);
             Arc::new(MemoryQueue::new(clock, config.engine.aging_step, config.engine.lease)) as SharedQueue
         }
-        Keep::Configured => connect_queue(config).await?,
+        Keep::Configured => connect_queue(config)?,
     };
     Ok(Engine::new(store, queue, Arc::new(SystemClock), Arc::new(SystemEntropy), Options::from(config)))
+}
+
+impl Engine {
+    /// What a process that works with this engine needs in order to be ready.
+    #[must_use]
+    pub fn checks(&self) -> Checks {
+        let (store, queue) = (self.clone(), self.clone());
+        vec![
+            check("store", move || {
+                let engine = store.clone();
+                async move { Ok(engine.ping_store().await?) }
+            }),
+            check("queue", move || {
+                let engine = queue.clone();
+                async move { Ok(engine.ping_queue().await?) }
+            }),
+        ]
+    }
 }
 
 async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, Error> {
@@ -58,7 +77,7 @@ async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, E
     Ok(Arc::new(store))
 }
 
-async fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
+fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
     let redis = &config.redis;
     let queue = RedisQueue::connect(RedisOptions {
         url: redis.connection_url().expose_secret().to_owned(),
@@ -68,8 +87,7 @@ async fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
         key_prefix: redis.key_prefix.clone(),
         aging_step: config.engine.aging_step,
         lease: config.engine.lease,
-    })
-    .await?;
+    })?;
     Ok(Arc::new(queue))
 }
 

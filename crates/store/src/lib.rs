@@ -12,15 +12,13 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
-mod change;
 mod error;
-mod history;
 mod memory;
 pub mod metrics;
 mod model;
-mod transition;
 pub mod postgres;
 mod same;
+mod transition;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! What each operation makes of a row: the rules that the SQL statements follow too.
 
-use scheduler_domain::{Attempt, Job, JobFailure, Outcome, Sequence, State, Timestamp};
+use scheduler_domain::{Attempt, Job, JobFailure, Outcome, Sequence, State, Timestamp, WorkerId};
 
 use crate::{HandOutCause, Report, ReportKind};
 
@@ -42,6 +42,7 @@ pub(crate) fn finished(mut job: Job, report: Report, now: Timestamp) -> (Job, Op
     match report.verdict {
         ReportKind::Succeeded { result } => {
             job.result = result;
+            job.error = None;
             (job, None)
         }
         ReportKind::Failed { error } | ReportKind::DeadLetter { error } => {
@@ -64,6 +65,12 @@ pub(crate) fn finished(mut job: Job, report: Report, now: Timestamp) -> (Job, Op
             (job, Some(attempt))
         }
     }
+}
+
+/// Why a job whose crash budget is used up failed.
+pub(crate) fn lost_lease(worker: &WorkerId, budget: u32) -> JobFailure {
+    let message = format!("the last of its workers to vanish was {worker}; its crash budget of {budget} is used up");
+    JobFailure::new("lost_lease", &message, false)
 }
 
 /// The row after a cancel.
@@ -107,16 +114,17 @@ pub(crate) fn handed_out(mut job: Job, cause: HandOutCause, now: Timestamp) -> (
     job.epoch = job.epoch.next();
     job.updated_at = now;
     (job.started_at, job.worker) = (None, None);
-    if job.run_at <= now || job.state == State::Running {
+    // A job that nobody has begun keeps waiting for its time.
+    let waits = matches!(job.state, State::Scheduled | State::Retry) && job.run_at > now;
+    if !waits || attempt.is_some() {
         job.state = State::Queued;
     }
-    if let HandOutCause::LeaseExpired { budget, .. } = cause {
+    if let HandOutCause::LeaseExpired { worker, budget, .. } = cause {
         job.crashes += 1;
         if job.crashes >= budget {
             job.state = State::DeadLetter;
             job.finished_at = Some(now);
-            let message = format!("its worker was lost {} times", job.crashes);
-            job.error = Some(JobFailure::new("lost_lease", &message, false));
+            job.error = Some(lost_lease(&worker, budget));
         }
     }
     (job, attempt)

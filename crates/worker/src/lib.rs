@@ -23,11 +23,13 @@ mod context;
 mod error;
 mod handler;
 pub mod handlers;
+mod process;
 mod registry;
 mod runner;
 
 pub use context::JobContext;
 pub use error::JobError;
 pub use handler::Handler;
+pub use process::run_process;
 pub use registry::Registry;
 pub use runner::{Options, Stop, run};

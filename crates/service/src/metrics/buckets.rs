@@ -28,7 +28,7 @@ pub const SIZES: &[f64] = &[
 
 /// The upper bounds of one histogram's buckets.
 ///
-/// Names that end in `_seconds`, `_items`, `_jobs` or `_bytes` have fitting ones without this.
+/// Names that end in `_seconds`, `_bytes`, `_rows`, `_items`, `_jobs` or `_calls` have fitting ones without this.
 #[derive(Debug, Clone, Copy)]
 pub struct Buckets {
     /// The histogram's name.
@@ -39,9 +39,11 @@ pub struct Buckets {
 
 const BY_SUFFIX: &[(&str, &[f64])] = &[
     ("_seconds", SECONDS),
+    ("_bytes", SIZES),
+    ("_rows", COUNTS),
     ("_items", COUNTS),
     ("_jobs", COUNTS),
-    ("_bytes", SIZES),
+    ("_calls", COUNTS),
 ];
 
 /// Tells `builder` of the buckets by suffix and of `own` ones.

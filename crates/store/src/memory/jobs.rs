@@ -1,11 +1,13 @@
 //! Operations on jobs in memory.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, State as JobState, Timestamp};
 
 use super::MemoryStore;
 use crate::{
-    Cancelled, Cursor, Deleted, Error, Filter, Jobs, ListQuery, Page, Redriven, Report, Running, Submitted, Verdict,
+    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Page, Redriven, Report, Running, Submitted, Verdict,
     transition,
 };
 
@@ -29,9 +31,12 @@ impl Jobs for MemoryStore {
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {
         let mut state = self.lock();
         let mut verdicts = Vec::with_capacity(reports.len());
+        let mut seen = HashSet::new();
         for report in reports {
-            let Some(job) = state.open_at(report.id, report.epoch).cloned() else {
-                verdicts.push(Verdict::Fenced);
+            let is_first = seen.insert((report.id, report.epoch));
+            let Some(job) = state.open_at(report.id, report.epoch).filter(|_| is_first).cloned() else {
+                let recorded = is_first && state.is_recorded(&report);
+                verdicts.push(if recorded { Verdict::Accepted } else { Verdict::Fenced });
                 continue;
             };
             let (job, attempt) = transition::finished(job, report, now);
@@ -110,7 +115,7 @@ impl Jobs for MemoryStore {
         let mut jobs: Vec<Job> = newest_first
             .rev()
             .filter_map(|(_, id)| state.get(*id))
-            .filter(|job| matches(job, &query.filter, now))
+            .filter(|job| query.filter.admits(job, now))
             .take(query.limit + 1)
             .cloned()
             .collect();
@@ -127,11 +132,4 @@ impl Jobs for MemoryStore {
         attempts.extend(current.filter(|current| attempts.iter().all(|a| a.epoch != current.epoch)));
         Ok(attempts)
     }
-}
-
-fn matches(job: &Job, filter: &Filter, now: Timestamp) -> bool {
-    filter.state.is_none_or(|state| job.state_at(now) == state)
-        && filter.priority.is_none_or(|priority| job.spec.priority == priority)
-        && filter.job_type.as_ref().is_none_or(|job_type| job.spec.job_type == *job_type)
-        && filter.queue.as_ref().is_none_or(|queue| job.spec.queue == *queue)
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use scheduler_domain::{Attempt, Epoch, Job, JobId, KeyHash, NewJob, Shard, Timestamp};
+use scheduler_domain::{Attempt, Epoch, Job, JobId, KeyHash, NewJob, Outcome, Shard, State as JobState, Timestamp, WorkerId};
 
-use crate::Submitted;
+use crate::same::compare;
+use crate::{Report, Submitted};
 
 /// Everything.
 #[derive(Debug, Default)]
@@ -33,11 +34,7 @@ impl State {
     pub(super) fn insert(&mut self, new: NewJob, now: Timestamp) -> Submitted {
         let taken = new.key.and_then(|key| self.keys.get(&key).copied()).unwrap_or(new.id);
         if let Some(existing) = self.rows.get(&taken) {
-            let fields = existing.spec.differences(&new.spec);
-            return match fields.is_empty() {
-                true => Submitted::Existing(existing.clone()),
-                false => Submitted::Conflict { existing: Box::new(existing.clone()), fields },
-            };
+            return compare(&new, existing.clone());
         }
         if let Some(key) = new.key {
             self.keys.insert(key, new.id);
@@ -59,6 +56,25 @@ impl State {
             open.insert((job.run_at, job.id));
         }
         self.rows.insert(job.id, job);
+    }
+
+    /// Whether the report was taken before: a final one is told by the row, a failed one at the latest by the history.
+    pub(super) fn is_recorded(&self, report: &Report) -> bool {
+        let is_its = |worker: Option<&WorkerId>, started_at| {
+            worker == Some(&report.worker) && started_at == Some(report.started_at)
+        };
+        let verdict = report.verdict.state();
+        let in_row = self.get(report.id).is_some_and(|job| {
+            job.epoch == report.epoch && job.state == verdict && is_its(job.worker.as_ref(), job.started_at)
+        });
+        let in_history = self.attempts.get(&report.id).is_some_and(|attempts| {
+            attempts.iter().any(|attempt| {
+                attempt.epoch == report.epoch
+                    && attempt.outcome == Outcome::Failed
+                    && is_its(attempt.worker.as_ref(), attempt.started_at)
+            })
+        });
+        in_row || (in_history && verdict != JobState::Succeeded)
     }
 
     pub(super) fn delete(&mut self, id: JobId) {

@@ -10,7 +10,7 @@ use super::get;
 use super::row::{self, int2, int4};
 use super::tx::{self, Earlier, Scope, Work};
 use crate::Error;
-use crate::history::last_attempt;
+use crate::transition::current_attempt;
 
 pub(super) const ATTEMPTS: &str = "-- store.attempts
     SELECT epoch, number, worker, started_at, finished_at, outcome, error FROM job_attempts
@@ -48,7 +48,7 @@ impl Work for Attempts {
             .iter()
             .map(|row| Ok(AttemptRow::from_row(row)?.read(id)?))
             .collect::<Result<Vec<Attempt>, Fault>>()?;
-        if let Some(last) = last_attempt(&job)
+        if let Some(last) = current_attempt(&job)
             && attempts.last().is_none_or(|recorded| recorded.epoch < last.epoch)
         {
             attempts.push(last);

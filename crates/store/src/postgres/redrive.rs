@@ -8,7 +8,7 @@ use super::fault::Fault;
 use super::row::{self, job_columns};
 use super::tx::{self, Earlier, Scope, Work};
 use super::{attempts, get};
-use crate::history::last_attempt;
+use crate::transition::current_attempt;
 use crate::{Error, Redriven};
 
 /// The error stays: until the next attempt ends it is the latest that is known.
@@ -48,7 +48,7 @@ impl Work for Redrive {
                 && job.updated_at == row::stored(self.now);
             return Ok(if ours { Redriven::Done(job) } else { Redriven::Refused(job) });
         }
-        if let Some(last) = last_attempt(&job) {
+        if let Some(last) = current_attempt(&job) {
             attempts::record(connection, &[(id, last)]).await?;
         }
         let reopened = sqlx::query(REDRIVE)

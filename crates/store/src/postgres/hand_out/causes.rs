@@ -6,9 +6,9 @@ use scheduler_domain::{JobId, Timestamp, WorkerId};
 use sqlx::PgConnection;
 
 use super::Changed;
-use crate::change::lost_lease;
 use crate::postgres::fault::Fault;
 use crate::postgres::row::{self, int4};
+use crate::transition::lost_lease;
 use crate::{HandOut, HandOutCause};
 
 macro_rules! returning {
@@ -36,23 +36,19 @@ pub(in crate::postgres) const RELEASED: &str = concat!(
     returning!()
 );
 
-/// One that goes on starts afresh; one that is dead keeps the epoch, and shows who had it last and why it died.
 pub(in crate::postgres) const LEASE_EXPIRED: &str = concat!(
     "-- store.hand_out_lease_expired
-    UPDATE jobs SET crashes = jobs.crashes + 1, updated_at = $4,
-        epoch = CASE WHEN jobs.crashes + 1 >= d.budget THEN jobs.epoch ELSE jobs.epoch + 1 END,
-        state = CASE WHEN jobs.crashes + 1 >= d.budget THEN 5 ELSE 1 END,
-        started_at = CASE WHEN jobs.crashes + 1 >= d.budget THEN d.since ELSE NULL END,
-        worker = CASE WHEN jobs.crashes + 1 >= d.budget THEN d.worker ELSE NULL END,
+    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4,
+        crashes = jobs.crashes + 1, state = CASE WHEN jobs.crashes + 1 >= d.budget THEN 5 ELSE 1 END,
         finished_at = CASE WHEN jobs.crashes + 1 >= d.budget THEN $4 ELSE NULL END,
         error = CASE WHEN jobs.crashes + 1 >= d.budget THEN d.error ELSE jobs.error END,
         sequence = jobs.sequence + CASE WHEN jobs.state = 2 THEN 1 ELSE 2 END
-    FROM unnest($1::INT2[], $2::UUID[], $3::INT4[], $5::INT4[], $6::TEXT[], $7::TIMESTAMPTZ[], $8::TEXT[])
-        AS d(shard, id, epoch, budget, worker, since, error)",
+    FROM unnest($1::INT2[], $2::UUID[], $3::INT4[], $5::INT4[], $6::TEXT[])
+        AS d(shard, id, epoch, budget, error)",
     returning!()
 );
 
-type LostLease<'a> = (&'a HandOut, u32, &'a WorkerId, Timestamp);
+type LostLease<'a> = (&'a HandOut, u32, &'a WorkerId);
 
 /// A batch, by cause.
 pub(super) struct Causes<'a> {
@@ -68,9 +64,7 @@ impl<'a> Causes<'a> {
             match &job.cause {
                 HandOutCause::Forgotten => causes.forgotten.push(job),
                 HandOutCause::Released { .. } => causes.released.push(job),
-                HandOutCause::LeaseExpired { worker, since, budget } => {
-                    causes.expired.push((job, *budget, worker, *since));
-                }
+                HandOutCause::LeaseExpired { worker, budget, .. } => causes.expired.push((job, *budget, worker)),
             }
         }
         causes
@@ -95,7 +89,7 @@ impl<'a> Causes<'a> {
             let errors = self
                 .expired
                 .iter()
-                .map(|(_, budget, worker, _)| row::error_column(&lost_lease(worker, *budget)))
+                .map(|(_, budget, worker)| row::error_column(&lost_lease(worker, *budget)))
                 .collect::<Result<Vec<_>, _>>()?;
             let update = sqlx::query(LEASE_EXPIRED)
                 .bind(shards)
@@ -103,8 +97,6 @@ impl<'a> Causes<'a> {
                 .bind(epochs)
                 .bind(now)
                 .bind(self.expired.iter().map(|(_, budget, ..)| int4(*budget)).collect::<Vec<_>>())
-                .bind(self.expired.iter().map(|(_, _, worker, _)| worker.as_str()).collect::<Vec<_>>())
-                .bind(self.expired.iter().map(|(.., since)| *since).collect::<Vec<_>>())
                 .bind(errors);
             rows.extend(update.fetch_all(connection).await?);
         }

@@ -1,0 +1,61 @@
+//! The parts of the `scheduler-api` process.
+
+use anyhow::Context as _;
+use scheduler_engine::{Keep, upkeep};
+use scheduler_service::config::Config;
+use scheduler_service::run::Context;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+
+use crate::{Deps, Limits, TokenKey, serve};
+
+/// Runs until the process is told to stop.
+///
+/// # Errors
+/// When a backend cannot be reached at the start, a port is taken, or a part of the process ends early.
+pub async fn run(context: Context) -> anyhow::Result<()> {
+    let config = &context.config;
+    context.serve_side_port().await?;
+    let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
+        .await
+        .context("connecting to the database and Redis")?;
+    let listener = TcpListener::bind((config.api.host, config.api.port))
+        .await
+        .with_context(|| format!("opening port {}", config.api.port))?;
+
+    let drain = context.shutdown.drain_token();
+    let (keeper, owner) = (engine.clone(), format!("{}-{}", context.instance, engine.entropy().uuid().simple()));
+    context.tasks.spawn("upkeep", upkeep::run(keeper, owner, drain.clone()));
+    let deps = Deps {
+        tokens: token_key(config),
+        limits: Limits::from(config),
+        instance: context.instance.clone(),
+        engine: engine.clone(),
+    };
+    context.tasks.spawn("grpc", serve(listener, deps, drain));
+    context.readiness.open(engine.checks());
+    context.tasks.join().await
+}
+
+/// All replicas must sign alike, or a page listed by one could not be followed at another: without a secret of their own they
+/// use what they share anyway, the database's address and credentials.
+fn token_key(config: &Config) -> TokenKey {
+    let shared = config.database.connection_url();
+    TokenKey::from_secret(config.api.page_token_secret.as_ref().unwrap_or(&shared).expose_secret())
+}
+
+impl From<&Config> for Limits {
+    fn from(config: &Config) -> Self {
+        let api = &config.api;
+        Self {
+            max_concurrent_streams: api.max_concurrent_streams,
+            max_message_bytes: usize::try_from(api.max_message_bytes.bytes()).unwrap_or(usize::MAX),
+            max_header_bytes: u32::try_from(api.max_header_bytes.bytes()).unwrap_or(u32::MAX),
+            max_watchers: api.max_watchers,
+            request_timeout: api.request_timeout,
+            keepalive: api.keepalive,
+            drain_grace: api.drain_grace,
+            reflection: api.reflection,
+        }
+    }
+}
