@@ -79,38 +79,60 @@ impl Error {
     pub fn show(&self) -> Shown {
         match self {
             Self::Invalid(faults) => {
-                let message = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                let reason = if faults.iter().any(|f| f.field == "job.payload_json" && f.allowed.contains("1 MiB")) {
+                let message = faults
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                let reason = if faults
+                    .iter()
+                    .any(|f| f.field == "job.payload_json" && f.allowed.contains("1 MiB"))
+                {
                     "PAYLOAD_TOO_LARGE"
                 } else {
                     "INVALID_JOB"
                 };
                 let mut shown = Shown::new(Code::InvalidArgument, reason, message);
                 for fault in faults {
-                    shown.details.add_bad_request_violation(&fault.field, &fault.allowed);
+                    shown
+                        .details
+                        .add_bad_request_violation(&fault.field, &fault.allowed);
                 }
                 shown.fields = faults.iter().map(|f| f.field.clone()).collect();
                 shown
             }
             Self::PageToken => {
                 let allowed = "must be the next_page_token of a page listed with the same filters";
-                let mut shown = Shown::new(Code::InvalidArgument, "INVALID_PAGE_TOKEN", format!("page_token: {allowed}"));
+                let mut shown = Shown::new(
+                    Code::InvalidArgument,
+                    "INVALID_PAGE_TOKEN",
+                    format!("page_token: {allowed}"),
+                );
                 shown.details.add_bad_request_violation("page_token", allowed);
                 shown.fields = vec!["page_token".to_owned()];
                 shown
             }
             Self::NotFound(id) => {
-                let mut shown = Shown::new(Code::NotFound, "JOB_NOT_FOUND", format!("there is no job {id}")).with("job_id", id);
-                shown.details.set_resource_info("scheduler.v1.Job", id.to_string(), "", "it was never submitted, or deleted");
+                let mut shown = Shown::new(Code::NotFound, "JOB_NOT_FOUND", format!("there is no job {id}"))
+                    .with("job_id", id);
+                shown.details.set_resource_info(
+                    "scheduler.v1.Job",
+                    id.to_string(),
+                    "",
+                    "it was never submitted, or deleted",
+                );
                 shown
             }
             Self::Conflict { existing, fields } => {
                 let diff = fields.join(", ");
-                let message = format!("job {existing} exists under this id or key with another body: {diff} differ");
+                let message =
+                    format!("job {existing} exists under this id or key with another body: {diff} differ");
                 let mut shown = Shown::new(Code::AlreadyExists, "IDEMPOTENCY_CONFLICT", message)
                     .with("job_id", existing)
                     .with("diff", &diff);
-                shown.details.set_resource_info("scheduler.v1.Job", existing.to_string(), "", diff);
+                shown
+                    .details
+                    .set_resource_info("scheduler.v1.Job", existing.to_string(), "", diff);
                 shown.fields = fields.iter().map(|f| format!("job.{f}")).collect();
                 shown
             }
@@ -119,7 +141,11 @@ impl Error {
                 let mut shown = Shown::new(Code::FailedPrecondition, "JOB_IN_WRONG_STATE", message)
                     .with("job_id", id)
                     .with("state", state);
-                shown.details.add_precondition_failure_violation("STATE", id.to_string(), format!("must be {needed}"));
+                shown.details.add_precondition_failure_violation(
+                    "STATE",
+                    id.to_string(),
+                    format!("must be {needed}"),
+                );
                 shown
             }
             Self::TooManyWatchers => Shown::new(
@@ -128,9 +154,11 @@ impl Error {
                 "too many watch streams are open on this replica".to_owned(),
             )
             .retry_after(Duration::from_secs(1)),
-            Self::Deadline => {
-                Shown::new(Code::DeadlineExceeded, "TIMEOUT", "the request was not served in time".to_owned())
-            }
+            Self::Deadline => Shown::new(
+                Code::DeadlineExceeded,
+                "TIMEOUT",
+                "the request was not served in time".to_owned(),
+            ),
             Self::Engine(error) => show_engine(error),
         }
     }
@@ -144,12 +172,20 @@ fn show_engine(error: &scheduler_engine::Error) -> Shown {
             return shown.retry_after(*retry_after);
         }
         E::Stopped => {
-            let shown = Shown::new(Code::Unavailable, "DRAINING", "this replica is shutting down".to_owned());
+            let shown = Shown::new(
+                Code::Unavailable,
+                "DRAINING",
+                "this replica is shutting down".to_owned(),
+            );
             return shown.retry_after(Duration::ZERO);
         }
         E::Queue(_) => {
             log(error);
-            let shown = Shown::new(Code::Unavailable, "QUEUE_UNAVAILABLE", "the queue cannot be reached".to_owned());
+            let shown = Shown::new(
+                Code::Unavailable,
+                "QUEUE_UNAVAILABLE",
+                "the queue cannot be reached".to_owned(),
+            );
             return shown.retry_after(Duration::from_secs(1));
         }
         E::Store(store) => store,
@@ -157,13 +193,17 @@ fn show_engine(error: &scheduler_engine::Error) -> Shown {
     };
     log(error);
     match store {
-        scheduler_store::Error::Unavailable { .. } | scheduler_store::Error::Schema { .. } => {
-            Shown::new(Code::Unavailable, "STORE_UNAVAILABLE", "the store cannot be reached".to_owned())
-                .retry_after(Duration::from_secs(1))
-        }
-        scheduler_store::Error::Corrupt { .. } | scheduler_store::Error::Refused { .. } => {
-            Shown::new(Code::Internal, "INTERNAL", "internal error; the request id is in x-request-id".to_owned())
-        }
+        scheduler_store::Error::Unavailable { .. } | scheduler_store::Error::Schema { .. } => Shown::new(
+            Code::Unavailable,
+            "STORE_UNAVAILABLE",
+            "the store cannot be reached".to_owned(),
+        )
+        .retry_after(Duration::from_secs(1)),
+        scheduler_store::Error::Corrupt { .. } | scheduler_store::Error::Refused { .. } => Shown::new(
+            Code::Internal,
+            "INTERNAL",
+            "internal error; the request id is in x-request-id".to_owned(),
+        ),
     }
 }
 
@@ -173,7 +213,14 @@ fn log(error: &scheduler_engine::Error) {
 
 impl Shown {
     fn new(code: Code, reason: &'static str, message: String) -> Self {
-        Self { code, reason, message, metadata: HashMap::new(), fields: Vec::new(), details: ErrorDetails::new() }
+        Self {
+            code,
+            reason,
+            message,
+            metadata: HashMap::new(),
+            fields: Vec::new(),
+            details: ErrorDetails::new(),
+        }
     }
 
     fn with(mut self, name: &str, value: impl ToString) -> Self {

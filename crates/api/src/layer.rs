@@ -33,7 +33,10 @@ impl<S> Layer<S> for Mark {
     type Service = Marked<S>;
 
     fn layer(&self, inner: S) -> Marked<S> {
-        Marked { inner, mark: self.clone() }
+        Marked {
+            inner,
+            mark: self.clone(),
+        }
     }
 }
 
@@ -59,13 +62,20 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let given = request.headers().get(REQUEST_ID).filter(|id| id.len() <= LONGEST_ID && id.to_str().is_ok());
+        let given = request
+            .headers()
+            .get(REQUEST_ID)
+            .filter(|id| id.len() <= LONGEST_ID && id.to_str().is_ok());
         let request_id = given.cloned().unwrap_or_else(|| {
             let id = self.mark.entropy.uuid().to_string();
             HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("none"))
         });
         let served_by = self.mark.served_by.clone();
-        let span = tracing::info_span!("rpc", request.id = request_id.to_str().unwrap_or_default(), path = request.uri().path());
+        let span = tracing::info_span!(
+            "rpc",
+            request.id = request_id.to_str().unwrap_or_default(),
+            path = request.uri().path()
+        );
         let answer = self.inner.call(request).instrument(span);
         Box::pin(async move {
             let mut response = answer.await?;

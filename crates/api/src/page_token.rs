@@ -34,7 +34,10 @@ impl TokenKey {
         mac.update(place);
         mac.update(&filter.state.map_or(0, |s| s.number()).to_le_bytes());
         mac.update(&filter.priority.map_or(0, |p| p.number()).to_le_bytes());
-        for text in [filter.job_type.as_ref().map(|t| t.as_str()), filter.queue.as_ref().map(|q| q.as_str())] {
+        for text in [
+            filter.job_type.as_ref().map(|t| t.as_str()),
+            filter.queue.as_ref().map(|q| q.as_str()),
+        ] {
             // A terminator that no name can contain keeps two neighbours apart.
             mac.update(text.unwrap_or_default().as_bytes());
             mac.update(&[0]);
@@ -94,7 +97,10 @@ mod tests {
     use super::*;
 
     fn cursor() -> Cursor {
-        Cursor { created_at: ManualClock::default().now(), id: JobId(Uuid::from_bytes([9; 16])) }
+        Cursor {
+            created_at: ManualClock::default().now(),
+            id: JobId(Uuid::from_bytes([9; 16])),
+        }
     }
 
     #[test]
@@ -108,19 +114,32 @@ mod tests {
     fn a_token_is_refused_with_another_filter_or_key() {
         let key = TokenKey::from_secret("s");
         let token = key.seal(cursor(), &Filter::default());
-        let other = Filter { priority: Some(Priority::Low), ..Filter::default() };
+        let other = Filter {
+            priority: Some(Priority::Low),
+            ..Filter::default()
+        };
         assert!(key.open(&token, &other).is_err());
-        assert!(TokenKey::from_secret("t").open(&token, &Filter::default()).is_err());
+        assert!(
+            TokenKey::from_secret("t")
+                .open(&token, &Filter::default())
+                .is_err()
+        );
     }
 
     #[test]
     fn a_token_with_any_byte_changed_is_refused() {
         let key = TokenKey::from_secret("s");
-        let sealed = URL_SAFE_NO_PAD.decode(key.seal(cursor(), &Filter::default())).unwrap();
+        let sealed = URL_SAFE_NO_PAD
+            .decode(key.seal(cursor(), &Filter::default()))
+            .unwrap();
         for at in 0..sealed.len() {
             let mut forged = sealed.clone();
             forged[at] ^= 1;
-            assert!(key.open(&URL_SAFE_NO_PAD.encode(forged), &Filter::default()).is_err(), "byte {at}");
+            assert!(
+                key.open(&URL_SAFE_NO_PAD.encode(forged), &Filter::default())
+                    .is_err(),
+                "byte {at}"
+            );
         }
         for forged in ["50", "AAAA", "!", &"A".repeat(10_000)] {
             assert!(key.open(forged, &Filter::default()).is_err());

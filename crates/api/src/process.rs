@@ -24,8 +24,13 @@ pub async fn run(context: Context) -> anyhow::Result<()> {
         .with_context(|| format!("opening port {}", config.api.port))?;
 
     let drain = context.shutdown.drain_token();
-    let (keeper, owner) = (engine.clone(), format!("{}-{}", context.instance, engine.entropy().uuid().simple()));
-    context.tasks.spawn("upkeep", upkeep::run(keeper, owner, drain.clone()));
+    let (keeper, owner) = (
+        engine.clone(),
+        format!("{}-{}", context.instance, engine.entropy().uuid().simple()),
+    );
+    context
+        .tasks
+        .spawn("upkeep", upkeep::run(keeper, owner, drain.clone()));
     let deps = Deps {
         tokens: token_key(config),
         limits: Limits::from(config),
@@ -41,7 +46,14 @@ pub async fn run(context: Context) -> anyhow::Result<()> {
 /// use what they share anyway, the database's address and credentials.
 fn token_key(config: &Config) -> TokenKey {
     let shared = config.database.connection_url();
-    TokenKey::from_secret(config.api.page_token_secret.as_ref().unwrap_or(&shared).expose_secret())
+    TokenKey::from_secret(
+        config
+            .api
+            .page_token_secret
+            .as_ref()
+            .unwrap_or(&shared)
+            .expose_secret(),
+    )
 }
 
 impl From<&Config> for Limits {

@@ -69,10 +69,21 @@ pub struct Deps {
 /// # Errors
 /// When the listener fails, or the descriptor set cannot be served.
 pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) -> anyhow::Result<()> {
-    let Deps { engine, tokens, instance, limits } = deps;
+    let Deps {
+        engine,
+        tokens,
+        instance,
+        limits,
+    } = deps;
     let (health, health_service) = tonic_health::server::health_reporter();
     let mark = Mark::new(&instance, engine.entropy().clone());
-    let service = Service::new(engine, tokens, limits.max_watchers, limits.request_timeout, drain.clone());
+    let service = Service::new(
+        engine,
+        tokens,
+        limits.max_watchers,
+        limits.request_timeout,
+        drain.clone(),
+    );
     let service = SchedulerServiceServer::new(service).max_decoding_message_size(limits.max_message_bytes);
     health.set_serving::<SchedulerServiceServer<Service>>().await;
 
@@ -88,7 +99,11 @@ pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) 
         .layer(CatchPanicLayer::custom(Panicked))
         .add_service(health_service)
         .add_service(service);
-    let router = if limits.reflection { reflect(router)? } else { router };
+    let router = if limits.reflection {
+        reflect(router)?
+    } else {
+        router
+    };
 
     let address = listener.local_addr()?;
     info!(%address, "serving gRPC");
@@ -97,11 +112,18 @@ pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) 
         async move {
             drain.cancelled().await;
             health.set_not_serving::<SchedulerServiceServer<Service>>().await;
-            health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+            health
+                .set_service_status("", tonic_health::ServingStatus::NotServing)
+                .await;
         }
     };
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    bounded(router.serve_with_incoming_shutdown(incoming, told), drain, limits.drain_grace).await
+    bounded(
+        router.serve_with_incoming_shutdown(incoming, told),
+        drain,
+        limits.drain_grace,
+    )
+    .await
 }
 
 /// `serve_with_shutdown` alone can wait for ever for a client that does not hang up (hyperium/hyper#4170).
@@ -121,13 +143,17 @@ async fn bounded(
     Ok(())
 }
 
-fn reflect(router: tonic::transport::server::Router<Layers>) -> anyhow::Result<tonic::transport::server::Router<Layers>> {
+fn reflect(
+    router: tonic::transport::server::Router<Layers>,
+) -> anyhow::Result<tonic::transport::server::Router<Layers>> {
     let builder = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(scheduler_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(router.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
+    Ok(router
+        .add_service(builder().build_v1()?)
+        .add_service(builder().build_v1alpha()?))
 }
 
 type Layers = tower::layer::util::Stack<
@@ -146,7 +172,10 @@ impl tower_http::catch_panic::ResponseForPanic for Panicked {
         &mut self,
         panic: Box<dyn std::any::Any + Send + 'static>,
     ) -> http::Response<tonic::body::Body> {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied());
         tracing::error!(panic = text.unwrap_or("not text"), "a request panicked");
         tonic::Status::internal("internal error; the request id is in x-request-id").into_http()
     }

@@ -35,7 +35,13 @@ impl Service {
         timeout: Duration,
         draining: CancellationToken,
     ) -> Self {
-        Self { engine, tokens, watchers: Arc::new(Semaphore::new(max_watchers)), draining, timeout }
+        Self {
+            engine,
+            tokens,
+            watchers: Arc::new(Semaphore::new(max_watchers)),
+            draining,
+            timeout,
+        }
     }
 
     /// Bounds a call in time and counts it under `method`.
@@ -45,7 +51,9 @@ impl Service {
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Status> {
         let begun = tokio::time::Instant::now();
-        let answer = tokio::time::timeout(self.timeout, call).await.unwrap_or(Err(Error::Deadline));
+        let answer = tokio::time::timeout(self.timeout, call)
+            .await
+            .unwrap_or(Err(Error::Deadline));
         metrics::served(method, answer.is_ok(), begun.elapsed());
         answer.map_err(Status::from)
     }
@@ -65,7 +73,8 @@ impl SchedulerService for Service {
         request: Request<v1::SubmitJobRequest>,
     ) -> Result<Response<v1::SubmitJobResponse>, Status> {
         let trace = trace(&request);
-        self.serve("SubmitJob", self.submit(request.into_inner(), trace)).await
+        self.serve("SubmitJob", self.submit(request.into_inner(), trace))
+            .await
     }
 
     async fn batch_submit_jobs(
@@ -73,52 +82,71 @@ impl SchedulerService for Service {
         request: Request<v1::BatchSubmitJobsRequest>,
     ) -> Result<Response<v1::BatchSubmitJobsResponse>, Status> {
         let trace = trace(&request);
-        self.serve("BatchSubmitJobs", self.submit_batch(request.into_inner(), trace)).await.map(Response::new)
+        self.serve("BatchSubmitJobs", self.submit_batch(request.into_inner(), trace))
+            .await
+            .map(Response::new)
     }
 
     async fn get_job(&self, request: Request<v1::GetJobRequest>) -> Result<Response<v1::JobStatus>, Status> {
-        self.serve("GetJob", self.get(request.get_ref())).await.map(Response::new)
+        self.serve("GetJob", self.get(request.get_ref()))
+            .await
+            .map(Response::new)
     }
 
     type WatchJobStream = rpc::Events;
 
-    async fn watch_job(&self, request: Request<v1::WatchJobRequest>) -> Result<Response<rpc::Events>, Status> {
-        self.serve("WatchJob", self.watch(request.get_ref())).await.map(Response::new)
+    async fn watch_job(
+        &self,
+        request: Request<v1::WatchJobRequest>,
+    ) -> Result<Response<rpc::Events>, Status> {
+        self.serve("WatchJob", self.watch(request.get_ref()))
+            .await
+            .map(Response::new)
     }
 
     async fn cancel_job(
         &self,
         request: Request<v1::CancelJobRequest>,
     ) -> Result<Response<v1::CancelJobResponse>, Status> {
-        self.serve("CancelJob", self.cancel(request.get_ref())).await.map(Response::new)
+        self.serve("CancelJob", self.cancel(request.get_ref()))
+            .await
+            .map(Response::new)
     }
 
     async fn list_jobs(
         &self,
         request: Request<v1::ListJobsRequest>,
     ) -> Result<Response<v1::ListJobsResponse>, Status> {
-        self.serve("ListJobs", self.list(request.into_inner())).await.map(Response::new)
+        self.serve("ListJobs", self.list(request.into_inner()))
+            .await
+            .map(Response::new)
     }
 
     async fn retry_job(
         &self,
         request: Request<v1::RetryJobRequest>,
     ) -> Result<Response<v1::RetryJobResponse>, Status> {
-        self.serve("RetryJob", self.retry(request.get_ref())).await.map(Response::new)
+        self.serve("RetryJob", self.retry(request.get_ref()))
+            .await
+            .map(Response::new)
     }
 
     async fn delete_job(
         &self,
         request: Request<v1::DeleteJobRequest>,
     ) -> Result<Response<v1::DeleteJobResponse>, Status> {
-        self.serve("DeleteJob", self.delete(request.get_ref())).await.map(Response::new)
+        self.serve("DeleteJob", self.delete(request.get_ref()))
+            .await
+            .map(Response::new)
     }
 
     async fn list_job_attempts(
         &self,
         request: Request<v1::ListJobAttemptsRequest>,
     ) -> Result<Response<v1::ListJobAttemptsResponse>, Status> {
-        self.serve("ListJobAttempts", self.attempts(request.get_ref())).await.map(Response::new)
+        self.serve("ListJobAttempts", self.attempts(request.get_ref()))
+            .await
+            .map(Response::new)
     }
 
     async fn list_queues(

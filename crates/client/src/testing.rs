@@ -8,6 +8,7 @@ mod refusal;
 mod service;
 mod world;
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use scheduler_domain::State;
 use scheduler_proto::v1;
 use scheduler_proto::v1::scheduler_service_server::SchedulerServiceServer;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::runtime::{self, Runtime};
 use tonic::Status;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -30,12 +31,13 @@ pub use world::Rpc;
 /// How the fake calls itself in `x-served-by`.
 pub const SERVED_BY: &str = "fake-0";
 
-/// A running fake. It stops when it is dropped.
+/// A running fake. When it is dropped it goes as a killed process does: every connection breaks.
 #[derive(Debug)]
 pub struct FakeScheduler {
     address: SocketAddr,
     world: Arc<World>,
-    server: JoinHandle<()>,
+    /// Its own, because a connection ends with the runtime that serves it and not before.
+    runtime: Option<Runtime>,
 }
 
 impl FakeScheduler {
@@ -43,28 +45,22 @@ impl FakeScheduler {
     ///
     /// # Errors
     /// When there is no port to be had.
-    pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+    pub fn start() -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let world = Arc::new(World::default());
-        let (health, health_service) = tonic_health::server::health_reporter();
-        health.set_serving::<SchedulerServiceServer<Service>>().await;
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(scheduler_proto::DESCRIPTORS)
-            .build_v1()
-            .map_err(io::Error::other)?;
-        let router = Server::builder()
-            .add_service(health_service)
-            .add_service(reflection)
-            .add_service(SchedulerServiceServer::new(Service(Arc::clone(&world))));
-        let server = tokio::spawn(async move {
-            // It ends with the test; a test whose server fails notices by its calls failing.
-            let _ = router.serve_with_incoming(TcpIncoming::from(listener)).await;
-        });
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        // A test whose server fails notices by its calls failing.
+        drop(runtime.spawn(serve(listener, Arc::clone(&world))));
+        let runtime = Some(runtime);
         Ok(Self {
             address,
             world,
-            server,
+            runtime,
         })
     }
 
@@ -95,25 +91,18 @@ impl FakeScheduler {
 
     /// Lets the next call of `rpc` fail before it does anything. Called again, the one after it as well.
     pub fn fail(&self, rpc: Rpc, status: Status) {
-        self.world.with(|world| {
-            world.faults.push(world::Fault {
-                rpc,
-                status,
-                done: false,
-            })
-        });
+        self.order(rpc, status, false);
     }
 
     /// Lets the next call of `rpc` fail after it was carried out, as when its answer is lost.
     pub fn lose_answer(&self, rpc: Rpc) {
         let status = Status::unavailable("the answer was lost");
-        self.world.with(|world| {
-            world.faults.push(world::Fault {
-                rpc,
-                status,
-                done: true,
-            })
-        });
+        self.order(rpc, status, true);
+    }
+
+    fn order(&self, rpc: Rpc, status: Status, done: bool) {
+        let fault = world::Fault { rpc, status, done };
+        self.world.with(|world| world.faults.push(fault));
     }
 
     /// Lets the next watch stream break after so many events. Called again, the one after it as well.
@@ -162,6 +151,26 @@ impl FakeScheduler {
 
 impl Drop for FakeScheduler {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    world: Arc<World>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<SchedulerServiceServer<Service>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(scheduler_proto::DESCRIPTORS)
+        .build_v1()?;
+    Server::builder()
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(SchedulerServiceServer::new(Service(world)))
+        .serve_with_incoming(TcpIncoming::from(TcpListener::from_std(listener)?))
+        .await?;
+    Ok(())
 }

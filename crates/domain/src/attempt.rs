@@ -24,8 +24,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, by number.
-    pub const ALL: [Self; 6] =
-        [Self::Running, Self::Succeeded, Self::Failed, Self::Lost, Self::Released, Self::Cancelled];
+    pub const ALL: [Self; 6] = [
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Lost,
+        Self::Released,
+        Self::Cancelled,
+    ];
 
     /// From the number in the database.
     #[must_use]

@@ -42,7 +42,10 @@ impl Default for ManualClock {
 impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        self.0.fetch_add(
+            i64::try_from(by.as_micros()).unwrap_or(i64::MAX),
+            Ordering::SeqCst,
+        );
     }
 }
 
@@ -55,13 +58,19 @@ impl Clock for ManualClock {
 /// `from + by`, held at the last representable moment instead of overflowing.
 #[must_use]
 pub fn add(from: Timestamp, by: Duration) -> Timestamp {
-    TimeDelta::from_std(by).ok().and_then(|by| from.checked_add_signed(by)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| from.checked_add_signed(by))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// `from − by`, held at the first representable moment.
 #[must_use]
 pub fn sub(from: Timestamp, by: Duration) -> Timestamp {
-    TimeDelta::from_std(by).ok().and_then(|by| from.checked_sub_signed(by)).unwrap_or(DateTime::<Utc>::MIN_UTC)
+    TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| from.checked_sub_signed(by))
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// How long ago `then` was; zero when it lies ahead.

@@ -18,7 +18,9 @@ impl JobId {
     #[must_use]
     pub fn generate(now: crate::Timestamp, random: [u8; 10], shard: Shard) -> Self {
         let millis = u64::try_from(now.timestamp_millis()).unwrap_or_default();
-        let mut bytes = *uuid::Builder::from_unix_timestamp_millis(millis, &random).as_uuid().as_bytes();
+        let mut bytes = *uuid::Builder::from_unix_timestamp_millis(millis, &random)
+            .as_uuid()
+            .as_bytes();
         let free_bits = bytes[15] & !Shard::MASK;
         bytes[15] = free_bits | shard.byte();
         Self(Uuid::from_bytes(bytes))

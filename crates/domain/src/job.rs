@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Epoch, Entry, JobId, JobSpec, Sequence, State, Timestamp, WorkerId, limits};
+use crate::{Entry, Epoch, JobId, JobSpec, Sequence, State, Timestamp, WorkerId, limits};
 
 /// Why an attempt, or the job, failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,12 +20,19 @@ impl JobFailure {
     /// Cuts `kind` and `message` to their limits and drops NUL, which PostgreSQL text cannot hold.
     #[must_use]
     pub fn new(kind: &str, message: &str, retryable: bool) -> Self {
-        Self { kind: cut(kind, limits::MAX_TYPE_BYTES), message: cut(message, limits::MAX_ERROR_BYTES), retryable }
+        Self {
+            kind: cut(kind, limits::MAX_TYPE_BYTES),
+            message: cut(message, limits::MAX_ERROR_BYTES),
+            retryable,
+        }
     }
 }
 
 fn cut(text: &str, longest: usize) -> String {
-    let end = (0..=longest.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let end = (0..=longest.min(text.len()))
+        .rev()
+        .find(|&at| text.is_char_boundary(at))
+        .unwrap_or(0);
     text[..end].replace('\0', "\u{fffd}")
 }
 
@@ -74,7 +81,11 @@ impl Job {
         let run_at = new.spec.options.run_at.unwrap_or(now).max(now);
         Self {
             id: new.id,
-            state: if run_at > now { State::Scheduled } else { State::Queued },
+            state: if run_at > now {
+                State::Scheduled
+            } else {
+                State::Queued
+            },
             spec: new.spec,
             epoch: Epoch::FIRST,
             attempts: 0,

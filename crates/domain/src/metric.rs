@@ -72,19 +72,37 @@ impl Descriptor {
     /// A counter of things.
     #[must_use]
     pub const fn counter(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { name, kind: Kind::Counter, unit: Unit::Count, help, labels }
+        Self {
+            name,
+            kind: Kind::Counter,
+            unit: Unit::Count,
+            help,
+            labels,
+        }
     }
 
     /// A gauge of things.
     #[must_use]
     pub const fn gauge(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { name, kind: Kind::Gauge, unit: Unit::Count, help, labels }
+        Self {
+            name,
+            kind: Kind::Gauge,
+            unit: Unit::Count,
+            help,
+            labels,
+        }
     }
 
     /// A histogram of times. For other units, [`Descriptor::in_unit`].
     #[must_use]
     pub const fn histogram(name: &'static str, help: &'static str, labels: &'static [&'static str]) -> Self {
-        Self { name, kind: Kind::Histogram, unit: Unit::Seconds, help, labels }
+        Self {
+            name,
+            kind: Kind::Histogram,
+            unit: Unit::Seconds,
+            help,
+            labels,
+        }
     }
 
     /// The same metric, measured in `unit`.

@@ -19,12 +19,18 @@ pub struct Invalid {
 impl Invalid {
     /// Names the field and what it allows.
     pub fn new(field: impl Into<String>, allowed: impl Into<String>) -> Self {
-        Self { field: field.into(), allowed: allowed.into() }
+        Self {
+            field: field.into(),
+            allowed: allowed.into(),
+        }
     }
 }
 
 fn is_name(text: &str, longest: usize, symbols: &str) -> bool {
-    (1..=longest).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || symbols.contains(c))
+    (1..=longest).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || symbols.contains(c))
 }
 
 /// Which handler runs a job: 1–128 of ASCII letters, digits and `. _ - : /`.
@@ -42,7 +48,10 @@ impl JobType {
         if is_name(&text, limits::MAX_TYPE_BYTES, "._-:/") {
             return Ok(Self(text));
         }
-        Err(Invalid::new("job.type", "must be 1-128 of ASCII letters, digits and . _ - : /"))
+        Err(Invalid::new(
+            "job.type",
+            "must be 1-128 of ASCII letters, digits and . _ - : /",
+        ))
     }
 
     /// Reads one back from where it was stored.
@@ -88,7 +97,10 @@ impl QueueName {
         if is_name(&text, limits::MAX_QUEUE_BYTES, "._-") {
             return Ok(Self(text));
         }
-        Err(Invalid::new("job.queue", "must be at most 64 of ASCII letters, digits and . _ - (empty: default)"))
+        Err(Invalid::new(
+            "job.queue",
+            "must be at most 64 of ASCII letters, digits and . _ - (empty: default)",
+        ))
     }
 
     /// Reads one back from where it was stored.

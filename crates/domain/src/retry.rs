@@ -67,10 +67,26 @@ impl RetryPolicy {
             }
         };
         let longest = limits::MAX_RETRY_INTERVAL;
-        check(self.initial <= longest, "initial_interval", "must be from 0 s to 24 h");
-        check(self.max_interval <= longest, "max_interval", "must be from 0 s to 24 h");
-        check(self.initial <= self.max_interval, "max_interval", "must not be less than initial_interval");
-        check((1.0..=100.0).contains(&self.multiplier), "multiplier", "must be from 1.0 to 100.0");
+        check(
+            self.initial <= longest,
+            "initial_interval",
+            "must be from 0 s to 24 h",
+        );
+        check(
+            self.max_interval <= longest,
+            "max_interval",
+            "must be from 0 s to 24 h",
+        );
+        check(
+            self.initial <= self.max_interval,
+            "max_interval",
+            "must not be less than initial_interval",
+        );
+        check(
+            (1.0..=100.0).contains(&self.multiplier),
+            "multiplier",
+            "must be from 1.0 to 100.0",
+        );
         found
     }
 }
@@ -84,9 +100,14 @@ mod tests {
 
     #[test]
     fn without_jitter_the_wait_doubles_up_to_the_cap() {
-        let policy = RetryPolicy { jitter: Jitter::None, ..RetryPolicy::default() };
+        let policy = RetryPolicy {
+            jitter: Jitter::None,
+            ..RetryPolicy::default()
+        };
         let entropy = SeededEntropy::new(1);
-        let waits: Vec<u64> = [1, 2, 3, 10, 11, 100].map(|n| policy.delay(n, &entropy).as_secs()).to_vec();
+        let waits: Vec<u64> = [1, 2, 3, 10, 11, 100]
+            .map(|n| policy.delay(n, &entropy).as_secs())
+            .to_vec();
         assert_eq!(waits, [1, 2, 4, 512, 600, 600]);
     }
 

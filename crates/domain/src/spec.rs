@@ -119,20 +119,33 @@ mod tests {
 
     #[test]
     fn equal_json_in_another_spelling_is_the_same_body() {
-        let other = JobSpec { payload: "{ \"b\": [1, 2],\n\"a\": 1 }".to_owned(), ..spec() };
+        let other = JobSpec {
+            payload: "{ \"b\": [1, 2],\n\"a\": 1 }".to_owned(),
+            ..spec()
+        };
         assert!(spec().differences(&other).is_empty());
     }
 
     #[test]
     fn big_integers_are_compared_exactly() {
-        let one = JobSpec { payload: "9007199254740993".to_owned(), ..spec() };
-        let other = JobSpec { payload: "9007199254740992".to_owned(), ..spec() };
+        let one = JobSpec {
+            payload: "9007199254740993".to_owned(),
+            ..spec()
+        };
+        let other = JobSpec {
+            payload: "9007199254740992".to_owned(),
+            ..spec()
+        };
         assert_eq!(one.differences(&other), ["payload_json"]);
     }
 
     #[test]
     fn differences_name_the_fields_of_the_request() {
-        let mut other = JobSpec { payload: "{}".to_owned(), priority: Priority::Low, ..spec() };
+        let mut other = JobSpec {
+            payload: "{}".to_owned(),
+            priority: Priority::Low,
+            ..spec()
+        };
         other.options.labels.insert("team".to_owned(), "a".to_owned());
         assert_eq!(spec().differences(&other), ["priority", "payload_json", "labels"]);
     }

@@ -87,7 +87,10 @@ impl State {
     /// Whether nothing but a redrive leaves this state.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::DeadLetter | Self::Cancelled)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::DeadLetter | Self::Cancelled
+        )
     }
 
     /// Upper-case name, as on the wire.
@@ -159,7 +162,8 @@ mod tests {
         for state in State::ALL.into_iter().filter(|s| s.is_final()) {
             for event in EVENTS {
                 let moved = state.on(event).is_ok();
-                let redrivable = matches!(state, State::Failed | State::DeadLetter) && event == Event::Redriven;
+                let redrivable =
+                    matches!(state, State::Failed | State::DeadLetter) && event == Event::Redriven;
                 assert_eq!(moved, redrivable, "{state} on {event:?}");
             }
         }

@@ -32,11 +32,21 @@ pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) 
     let queue = match queue {
         Keep::InMemory => {
             let clock = Arc::new(SystemClock);
-            Arc::new(MemoryQueue::new(clock, config.engine.aging_step, config.engine.lease)) as SharedQueue
+            Arc::new(MemoryQueue::new(
+                clock,
+                config.engine.aging_step,
+                config.engine.lease,
+            )) as SharedQueue
         }
         Keep::Configured => connect_queue(config)?,
     };
-    Ok(Engine::new(store, queue, Arc::new(SystemClock), Arc::new(SystemEntropy), Options::from(config)))
+    Ok(Engine::new(
+        store,
+        queue,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        Options::from(config),
+    ))
 }
 
 impl Engine {

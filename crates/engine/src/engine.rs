@@ -39,10 +39,25 @@ impl Engine {
         options: Options,
     ) -> Self {
         let pusher = Pusher::start(Arc::clone(&queue), Arc::clone(&clock), options.clone());
-        let submitter =
-            Submitter::start(Arc::clone(&store), pusher, Arc::clone(&clock), Arc::clone(&entropy), &options);
+        let submitter = Submitter::start(
+            Arc::clone(&store),
+            pusher,
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            &options,
+        );
         let hub = Hub::new(Arc::clone(&queue), Arc::clone(&entropy));
-        Self { parts: Arc::new(Parts { store, queue, clock, entropy, options, submitter, hub }) }
+        Self {
+            parts: Arc::new(Parts {
+                store,
+                queue,
+                clock,
+                entropy,
+                options,
+                submitter,
+                hub,
+            }),
+        }
     }
 
     /// What a worker works with: claims, reports and heartbeats in the name of `worker`, from the queues `served`.
@@ -88,6 +103,8 @@ impl Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("options", &self.parts.options).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("options", &self.parts.options)
+            .finish_non_exhaustive()
     }
 }

@@ -32,7 +32,13 @@ pub(crate) enum Rejected {
 impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
     /// Starts `count` lanes that take at most `largest` items at a time from an inlet of `capacity`. `process` must answer each
     /// item, in order.
-    pub(crate) fn start<F, Fut>(name: &'static str, count: usize, capacity: usize, largest: usize, process: F) -> Self
+    pub(crate) fn start<F, Fut>(
+        name: &'static str,
+        count: usize,
+        capacity: usize,
+        largest: usize,
+        process: F,
+    ) -> Self
     where
         F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<R>> + Send + 'static,
@@ -50,8 +56,10 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
                     if taken == 0 {
                         return;
                     }
-                    metrics::histogram!(crate::metrics::BATCH, "lane" => name).record(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
-                    let (items, replies): (Vec<T>, Vec<_>) = calls.drain(..).map(|call| (call.item, call.reply)).unzip();
+                    metrics::histogram!(crate::metrics::BATCH, "lane" => name)
+                        .record(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
+                    let (items, replies): (Vec<T>, Vec<_>) =
+                        calls.drain(..).map(|call| (call.item, call.reply)).unzip();
                     for (reply, answer) in replies.into_iter().zip(process(items).await) {
                         // The caller may have gone; its item was processed all the same.
                         let _ = reply.send(answer);
@@ -63,7 +71,10 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
     }
 
     /// Hands `item` in without waiting for a place, and waits for its answer. `None` when the lane died under it.
-    pub(crate) fn try_call(&self, item: T) -> Result<impl Future<Output = Option<R>> + Send + use<T, R>, Rejected> {
+    pub(crate) fn try_call(
+        &self,
+        item: T,
+    ) -> Result<impl Future<Output = Option<R>> + Send + use<T, R>, Rejected> {
         let (reply, answer) = oneshot::channel();
         match self.0.try_send(Call { item, reply }) {
             Ok(()) => Ok(async move { answer.await.ok() }),
@@ -113,7 +124,11 @@ mod tests {
         let rest: Vec<_> = (2..12).map(|n| lanes.try_call(n).ok().unwrap()).collect();
         gate.add_permits(2);
         assert_eq!(first.await.unwrap(), Some(2));
-        let answers: Vec<_> = futures::future::join_all(rest).await.into_iter().flatten().collect();
+        let answers: Vec<_> = futures::future::join_all(rest)
+            .await
+            .into_iter()
+            .flatten()
+            .collect();
         assert_eq!(answers, (2..12).map(|n| n * 2).collect::<Vec<_>>());
         assert_eq!(*sizes.lock().unwrap(), [1, 10]);
     }

@@ -36,19 +36,27 @@ impl Pusher {
                 }
             }
         });
-        Self { inlet, clock, options }
+        Self {
+            inlet,
+            clock,
+            options,
+        }
     }
 
     /// Pushes those of `entries` that are due soon enough to be the queue's business. Never waits.
     pub(crate) fn push(&self, mut entries: Vec<Entry>) {
         // Half a window more than the loader reads, so that no row falls between the two when a commit is slow.
-        let horizon = clock::add(self.clock.now(), self.options.lookahead + self.options.lookahead / 2);
+        let horizon = clock::add(
+            self.clock.now(),
+            self.options.lookahead + self.options.lookahead / 2,
+        );
         entries.retain(|entry| entry.ready_at <= horizon);
         if entries.is_empty() {
             return;
         }
         if let Err(error) = self.inlet.try_send(entries) {
-            let (mpsc::error::TrySendError::Full(entries) | mpsc::error::TrySendError::Closed(entries)) = &error;
+            let (mpsc::error::TrySendError::Full(entries) | mpsc::error::TrySendError::Closed(entries)) =
+                &error;
             lost(entries.len(), &error);
         }
     }

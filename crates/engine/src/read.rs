@@ -43,7 +43,17 @@ impl Engine {
     /// The store's failure.
     pub async fn attempts(&self, id: JobId) -> Result<Option<Vec<Attempt>>, Error> {
         let attempts = self.parts.store.attempts(id).await?;
-        if attempts.is_empty() && self.parts.store.get(&[id]).await?.into_iter().flatten().next().is_none() {
+        if attempts.is_empty()
+            && self
+                .parts
+                .store
+                .get(&[id])
+                .await?
+                .into_iter()
+                .flatten()
+                .next()
+                .is_none()
+        {
             return Ok(None);
         }
         Ok(Some(attempts))
@@ -61,7 +71,11 @@ impl Engine {
     /// Marks as RUNNING the open jobs that a worker holds: RUNNING reaches the store only after a while.
     async fn show_running(&self, jobs: &mut [Job]) {
         let now = self.parts.clock.now();
-        let open: Vec<JobId> = jobs.iter().filter(|job| !job.state.is_final()).map(|job| job.id).collect();
+        let open: Vec<JobId> = jobs
+            .iter()
+            .filter(|job| !job.state.is_final())
+            .map(|job| job.id)
+            .collect();
         if open.is_empty() {
             return;
         }

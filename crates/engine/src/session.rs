@@ -40,7 +40,12 @@ struct Inner {
 impl Session {
     pub(crate) fn start(parts: Arc<Parts>, worker: WorkerId, served: Served) -> Self {
         let finisher = Finisher::start(&parts, &worker);
-        Self(Arc::new(Inner { parts, worker, served, finisher }))
+        Self(Arc::new(Inner {
+            parts,
+            worker,
+            served,
+            finisher,
+        }))
     }
 
     /// In whose name.
@@ -55,7 +60,12 @@ impl Session {
     /// # Errors
     /// The queue's failure: after [`crate::Options::lease`] of these, the leases are worth nothing.
     pub async fn beat(&self, held: &[Lease]) -> Result<Vec<JobId>, Error> {
-        Ok(self.0.parts.queue.extend(&self.0.worker, self.0.parts.options.lease, held).await?)
+        Ok(self
+            .0
+            .parts
+            .queue
+            .extend(&self.0.worker, self.0.parts.options.lease, held)
+            .await?)
     }
 
     /// Writes RUNNING for those attempts that are not written so yet, and returns the jobs that are no longer this worker's: cancelled,
@@ -64,7 +74,12 @@ impl Session {
     /// # Errors
     /// The store's failure.
     pub async fn note_running(&self, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
-        Ok(self.0.parts.store.mark_running(self.0.parts.clock.now(), running).await?)
+        Ok(self
+            .0
+            .parts
+            .store
+            .mark_running(self.0.parts.clock.now(), running)
+            .await?)
     }
 
     /// Cancels as they happen ([`Hint::Cancelled`]); other hints are to be ignored.
@@ -85,6 +100,8 @@ impl Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("worker", &self.0.worker).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("worker", &self.0.worker)
+            .finish_non_exhaustive()
     }
 }

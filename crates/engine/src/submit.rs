@@ -60,7 +60,13 @@ impl Submitter {
                 .instrument(tracing::debug_span!("engine.submit"))
         };
         Self {
-            lanes: Lanes::start("submit", options.submit_lanes, options.max_waiting_jobs, 1_000, process),
+            lanes: Lanes::start(
+                "submit",
+                options.submit_lanes,
+                options.max_waiting_jobs,
+                1_000,
+                process,
+            ),
             places: Arc::new(Semaphore::new(options.max_waiting_jobs)),
             kibibytes: Arc::new(Semaphore::new(options.max_waiting_bytes / 1024)),
         }
@@ -68,13 +74,22 @@ impl Submitter {
 
     /// Room for these jobs, or a refusal: what waits is bounded in jobs and in bytes.
     fn admit(&self, jobs: Vec<Submission>) -> Result<Waiting, Error> {
-        let busy = || Error::Busy { retry_after: Duration::from_millis(250) };
+        let busy = || Error::Busy {
+            retry_after: Duration::from_millis(250),
+        };
         let places = u32::try_from(jobs.len()).map_err(|_| busy())?;
         let kibibytes: usize = jobs.iter().map(|job| job.spec.payload.len().div_ceil(1024)).sum();
         let kibibytes = u32::try_from(kibibytes).map_err(|_| busy())?;
-        let places = Arc::clone(&self.places).try_acquire_many_owned(places).map_err(|_| busy())?;
-        let kibibytes = Arc::clone(&self.kibibytes).try_acquire_many_owned(kibibytes).map_err(|_| busy())?;
-        Ok(Waiting { jobs, _room: (places, kibibytes) })
+        let places = Arc::clone(&self.places)
+            .try_acquire_many_owned(places)
+            .map_err(|_| busy())?;
+        let kibibytes = Arc::clone(&self.kibibytes)
+            .try_acquire_many_owned(kibibytes)
+            .map_err(|_| busy())?;
+        Ok(Waiting {
+            jobs,
+            _room: (places, kibibytes),
+        })
     }
 }
 
@@ -87,10 +102,15 @@ impl Engine {
     pub async fn submit(&self, jobs: Vec<Submission>) -> Result<Vec<Submitted>, Error> {
         let submitter = &self.parts.submitter;
         let waiting = submitter.admit(jobs)?;
-        let answer = submitter.lanes.try_call(waiting).map_err(|rejected| match rejected {
-            Rejected::Full => Error::Busy { retry_after: Duration::from_millis(250) },
-            Rejected::Closed => Error::Stopped,
-        })?;
+        let answer = submitter
+            .lanes
+            .try_call(waiting)
+            .map_err(|rejected| match rejected {
+                Rejected::Full => Error::Busy {
+                    retry_after: Duration::from_millis(250),
+                },
+                Rejected::Closed => Error::Stopped,
+            })?;
         answer.await.ok_or(Error::Stopped)?.map_err(Error::Batch)
     }
 }
@@ -109,7 +129,9 @@ async fn store_batch(
         .into_iter()
         .flat_map(|call| call.jobs)
         .map(|job| NewJob {
-            id: job.id.unwrap_or_else(|| JobId::generate(now, random(entropy), shard)),
+            id: job
+                .id
+                .unwrap_or_else(|| JobId::generate(now, random(entropy), shard)),
             chosen: job.id.is_some(),
             key: job.key,
             spec: job.spec,
@@ -128,10 +150,17 @@ async fn store_batch(
                 .collect();
             pusher.push(created);
             let mut submitted = submitted.into_iter();
-            sizes.into_iter().map(|size| Ok(submitted.by_ref().take(size).collect())).collect()
+            sizes
+                .into_iter()
+                .map(|size| Ok(submitted.by_ref().take(size).collect()))
+                .collect()
         }
         Err(error) => {
-            tracing::error!(jobs = sizes.iter().sum::<usize>(), error = &error as &dyn std::error::Error, "submit failed");
+            tracing::error!(
+                jobs = sizes.iter().sum::<usize>(),
+                error = &error as &dyn std::error::Error,
+                "submit failed"
+            );
             let error = Arc::new(error);
             sizes.into_iter().map(|_| Err(Arc::clone(&error))).collect()
         }

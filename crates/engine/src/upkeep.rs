@@ -63,7 +63,11 @@ where
             }
             Err(error) => {
                 if backoff.is_first() {
-                    warn!(name, error = &error as &dyn std::error::Error, "upkeep failed, trying again");
+                    warn!(
+                        name,
+                        error = &error as &dyn std::error::Error,
+                        "upkeep failed, trying again"
+                    );
                 }
                 metrics::counter!(crate::metrics::UPKEEP_FAILED, "loop" => name).increment(1);
                 backoff.next(&**engine.entropy())

@@ -34,7 +34,14 @@ impl Engine {
     pub async fn watch(&self, id: JobId, after: Option<Sequence>) -> Watch {
         // Interest is registered before the first look, so that no change falls between the two.
         let woken = self.parts.hub.register(id).await;
-        Watch { engine: self.clone(), id, seen: after, woken, poll: POLL.0, ended: false }
+        Watch {
+            engine: self.clone(),
+            id,
+            seen: after,
+            woken,
+            poll: POLL.0,
+            ended: false,
+        }
     }
 }
 
@@ -76,7 +83,12 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(queue: SharedQueue, entropy: Arc<dyn Entropy>) -> Self {
-        Self { queue, entropy, interests: Interests::default(), started: OnceCell::new() }
+        Self {
+            queue,
+            entropy,
+            interests: Interests::default(),
+            started: OnceCell::new(),
+        }
     }
 
     async fn register(&self, id: JobId) -> Interest {
@@ -87,8 +99,15 @@ impl Hub {
             })
             .await;
         let mut interests = self.interests.lock().unwrap_or_else(PoisonError::into_inner);
-        let receiver = interests.entry(id).or_insert_with(|| watch::channel(()).0).subscribe();
-        Interest { id, receiver, interests: Arc::clone(&self.interests) }
+        let receiver = interests
+            .entry(id)
+            .or_insert_with(|| watch::channel(()).0)
+            .subscribe();
+        Interest {
+            id,
+            receiver,
+            interests: Arc::clone(&self.interests),
+        }
     }
 }
 
@@ -110,7 +129,10 @@ impl Interest {
 impl Drop for Interest {
     fn drop(&mut self) {
         let mut interests = self.interests.lock().unwrap_or_else(PoisonError::into_inner);
-        if interests.get(&self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
+        if interests
+            .get(&self.id)
+            .is_some_and(|sender| sender.receiver_count() <= 1)
+        {
             interests.remove(&self.id);
         }
     }
@@ -150,10 +172,15 @@ async fn hand_on(
             Err(_) if interests.strong_count() == 0 => return,
             Err(_) => continue,
         };
-        let Some(interests) = interests.upgrade() else { return };
+        let Some(interests) = interests.upgrade() else {
+            return;
+        };
         let interests = interests.lock().unwrap_or_else(PoisonError::into_inner);
         match hint {
-            Some(Hint::Changed(ids)) => ids.iter().filter_map(|id| interests.get(id)).for_each(|s| s.send_replace(())),
+            Some(Hint::Changed(ids)) => ids
+                .iter()
+                .filter_map(|id| interests.get(id))
+                .for_each(|s| s.send_replace(())),
             Some(Hint::Cancelled(id)) => {
                 if let Some(interest) = interests.get(&id) {
                     interest.send_replace(());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{
-    Clock, Entropy, Epoch, Job, JobFailure, JobOptions, JobSpec, JobType, Lease, ManualClock, Outcome, Priority,
-    QueueName, SeededEntropy, State, WorkerId,
+    Clock, Entropy, Epoch, Job, JobFailure, JobOptions, JobSpec, JobType, Lease, ManualClock, Outcome,
+    Priority, QueueName, SeededEntropy, State, WorkerId,
 };
 use scheduler_engine::upkeep::{Promoter, Reaper, Reconciler, Retention};
 use scheduler_engine::{Engine, Options, Session, Submission, Taken};
@@ -24,19 +24,34 @@ impl World {
     fn new() -> Self {
         let clock = Arc::new(ManualClock::default());
         let options = Options::default();
-        let queue = Arc::new(MemoryQueue::new(clock.clone(), Duration::from_secs(30), options.lease));
+        let queue = Arc::new(MemoryQueue::new(
+            clock.clone(),
+            Duration::from_secs(30),
+            options.lease,
+        ));
         let store = Arc::new(MemoryStore::new());
         let entropy = Arc::new(SeededEntropy::new(7));
         let engine = Engine::new(store, queue.clone(), clock.clone(), entropy, options);
-        Self { engine, queue, clock, workers: SeededEntropy::new(8) }
+        Self {
+            engine,
+            queue,
+            clock,
+            workers: SeededEntropy::new(8),
+        }
     }
 
     fn worker(&self) -> Session {
-        self.engine.session(WorkerId::new("w", self.workers.uuid()), Served::All)
+        self.engine
+            .session(WorkerId::new("w", self.workers.uuid()), Served::All)
     }
 
     async fn submit(&self, spec: JobSpec) -> Job {
-        let submission = Submission { id: None, key: None, spec, trace: None };
+        let submission = Submission {
+            id: None,
+            key: None,
+            spec,
+            trace: None,
+        };
         match self.engine.submit(vec![submission]).await.unwrap().pop().unwrap() {
             Submitted::Created(job) => job,
             other => panic!("expected a new job, got {other:?}"),
@@ -48,7 +63,10 @@ impl World {
     }
 
     async fn reap(&self) {
-        Reaper::new(self.engine.clone(), "test".to_owned()).step().await.unwrap();
+        Reaper::new(self.engine.clone(), "test".to_owned())
+            .step()
+            .await
+            .unwrap();
     }
 
     /// One pass over every shard, as if every quiet time had passed.
@@ -81,7 +99,11 @@ async fn one(session: &Session) -> Taken {
 }
 
 async fn nothing(session: &Session) {
-    let taken = tokio::time::timeout(Duration::from_millis(50), session.next(1, &CancellationToken::new())).await;
+    let taken = tokio::time::timeout(
+        Duration::from_millis(50),
+        session.next(1, &CancellationToken::new()),
+    )
+    .await;
     assert!(taken.is_err(), "nothing should be ready: {taken:?}");
 }
 
@@ -96,7 +118,10 @@ fn report(session: &Session, taken: &Taken, verdict: ReportKind) -> Report {
 }
 
 async fn finish(session: &Session, taken: &Taken, verdict: ReportKind) -> Verdict {
-    session.finish(report(session, taken, verdict), taken.entry.clone()).await.unwrap()
+    session
+        .finish(report(session, taken, verdict), taken.entry.clone())
+        .await
+        .unwrap()
 }
 
 fn success() -> ReportKind {
@@ -145,8 +170,15 @@ async fn a_retry_waits_for_its_time_and_runs_under_the_next_epoch() {
     assert_eq!(again.job.epoch, Epoch::FIRST.next());
     assert_eq!(again.job.attempts, 1);
     finish(&worker, &again, success()).await;
-    let outcomes: Vec<Outcome> =
-        world.engine.attempts(job.id).await.unwrap().unwrap().iter().map(|a| a.outcome).collect();
+    let outcomes: Vec<Outcome> = world
+        .engine
+        .attempts(job.id)
+        .await
+        .unwrap()
+        .unwrap()
+        .iter()
+        .map(|a| a.outcome)
+        .collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::Succeeded]);
 }
 
@@ -159,7 +191,10 @@ async fn a_silent_workers_job_runs_elsewhere_and_its_late_report_is_refused() {
     world.clock.advance(Duration::from_secs(16));
     world.reap().await;
     let again = one(&other).await;
-    assert_eq!((again.job.id, again.job.crashes, again.job.attempts), (job.id, 1, 0));
+    assert_eq!(
+        (again.job.id, again.job.crashes, again.job.attempts),
+        (job.id, 1, 0)
+    );
     assert_eq!(finish(&silent, &lost, success()).await, Verdict::Fenced);
     assert_eq!(finish(&other, &again, success()).await, Verdict::Accepted);
 }
@@ -189,7 +224,10 @@ async fn the_crash_budget_ends_in_a_dead_letter_and_a_redrive_reopens_it() {
         world.reap().await;
     }
     assert_eq!(world.state(&job).await, State::DeadLetter);
-    assert!(matches!(world.engine.redrive(job.id).await.unwrap(), Redriven::Done(_)));
+    assert!(matches!(
+        world.engine.redrive(job.id).await.unwrap(),
+        Redriven::Done(_)
+    ));
     let worker = world.worker();
     let taken = one(&worker).await;
     assert_eq!((taken.job.crashes, taken.job.attempts), (0, 0));
@@ -202,21 +240,34 @@ async fn a_cancelled_job_is_not_claimed_and_its_success_is_refused() {
     let world = World::new();
     let worker = world.worker();
     let queued = world.submit(spec()).await;
-    assert!(matches!(world.engine.cancel(queued.id).await.unwrap(), Cancelled::Done(_)));
+    assert!(matches!(
+        world.engine.cancel(queued.id).await.unwrap(),
+        Cancelled::Done(_)
+    ));
     nothing(&worker).await;
 
     let running = world.submit(spec()).await;
     let taken = one(&worker).await;
     let mut hints = worker.cancellations().await.unwrap();
-    assert!(matches!(world.engine.cancel(running.id).await.unwrap(), Cancelled::Done(_)));
-    assert_eq!(hints.recv().await.unwrap(), scheduler_queue::Hint::Cancelled(running.id));
+    assert!(matches!(
+        world.engine.cancel(running.id).await.unwrap(),
+        Cancelled::Done(_)
+    ));
+    assert_eq!(
+        hints.recv().await.unwrap(),
+        scheduler_queue::Hint::Cancelled(running.id)
+    );
     let noted = scheduler_store::Running {
         id: running.id,
         epoch: taken.job.epoch,
         worker: worker.worker().clone(),
         started_at: taken.claimed_at,
     };
-    assert_eq!(worker.note_running(vec![noted]).await.unwrap(), [running.id], "the durable way says so too");
+    assert_eq!(
+        worker.note_running(vec![noted]).await.unwrap(),
+        [running.id],
+        "the durable way says so too"
+    );
     assert_eq!(finish(&worker, &taken, success()).await, Verdict::Fenced);
     assert_eq!(world.state(&running).await, State::Cancelled);
 }
@@ -231,7 +282,10 @@ async fn after_the_queue_forgets_everything_due_jobs_run_again_and_running_ones_
     world.clock.advance(Duration::from_secs(5));
 
     world.queue.clear();
-    assert!(worker.beat(&[lease(&worker, &taken)]).await.unwrap().is_empty(), "the lease is re-created");
+    assert!(
+        worker.beat(&[lease(&worker, &taken)]).await.unwrap().is_empty(),
+        "the lease is re-created"
+    );
     assert_eq!(world.reconcile().await, 1);
 
     let again = one(&worker).await;
@@ -253,7 +307,10 @@ async fn a_job_handed_back_unstarted_keeps_its_epoch_and_one_that_began_is_charg
     assert_eq!(begun.job.epoch, Epoch::FIRST);
     leaving.hand_back(vec![lease(&leaving, &begun)]).await;
     let again = one(&other).await;
-    assert_eq!((again.job.epoch, again.job.attempts, again.job.crashes), (Epoch::FIRST.next(), 0, 0));
+    assert_eq!(
+        (again.job.epoch, again.job.attempts, again.job.crashes),
+        (Epoch::FIRST.next(), 0, 0)
+    );
 }
 
 #[tokio::test]
@@ -261,7 +318,10 @@ async fn a_job_far_ahead_is_loaded_when_it_is_near_and_runs_on_time() {
     let world = World::new();
     let worker = world.worker();
     let run_at = scheduler_domain::clock::add(world.clock.now(), Duration::from_secs(3_600));
-    let options = JobOptions { run_at: Some(run_at), ..JobOptions::default() };
+    let options = JobOptions {
+        run_at: Some(run_at),
+        ..JobOptions::default()
+    };
     let job = world.submit(JobSpec { options, ..spec() }).await;
     assert_eq!(world.state(&job).await, State::Scheduled);
     world.clock.advance(Duration::from_secs(3_550));
@@ -301,7 +361,10 @@ async fn jobs_finished_longer_ago_than_the_retention_are_deleted_and_no_others()
     finish(&worker, &taken, success()).await;
     let open = world.submit(spec()).await;
     world.clock.advance(Duration::from_secs(8 * 24 * 3600));
-    Retention::new(world.engine.clone(), "test".to_owned()).step(&CancellationToken::new()).await.unwrap();
+    Retention::new(world.engine.clone(), "test".to_owned())
+        .step(&CancellationToken::new())
+        .await
+        .unwrap();
     assert!(world.engine.get(old.id).await.unwrap().is_none());
     assert!(world.engine.get(open.id).await.unwrap().is_some());
 }
@@ -310,7 +373,14 @@ async fn jobs_finished_longer_ago_than_the_retention_are_deleted_and_no_others()
 async fn a_submit_past_the_bound_is_refused_and_says_when_to_come_back() {
     let world = World::new();
     let many = |n: usize| {
-        (0..n).map(|_| Submission { id: None, key: None, spec: spec(), trace: None }).collect::<Vec<_>>()
+        (0..n)
+            .map(|_| Submission {
+                id: None,
+                key: None,
+                spec: spec(),
+                trace: None,
+            })
+            .collect::<Vec<_>>()
     };
     let bound = world.engine.options().max_waiting_jobs;
     let refused = world.engine.submit(many(bound + 1)).await;

@@ -9,7 +9,11 @@ fn the_checked_in_code_is_what_the_proto_files_generate() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fresh = tempfile::tempdir().unwrap();
     let descriptors = protox::compile(["scheduler/v1/scheduler.proto"], [root.join("proto")]).unwrap();
-    std::fs::write(fresh.path().join("descriptors.binpb"), descriptors.encode_to_vec()).unwrap();
+    std::fs::write(
+        fresh.path().join("descriptors.binpb"),
+        descriptors.encode_to_vec(),
+    )
+    .unwrap();
     tonic_prost_build::configure()
         .out_dir(fresh.path())
         .compile_fds(descriptors)
@@ -22,6 +26,9 @@ fn the_checked_in_code_is_what_the_proto_files_generate() {
             std::fs::write(checked_in.join(file), &new).unwrap();
         }
         let old = std::fs::read(checked_in.join(file)).unwrap_or_default();
-        assert!(old == new, "{file} is stale: UPDATE_GENERATED=1 cargo test -p scheduler-proto, then commit it");
+        assert!(
+            old == new,
+            "{file} is stale: UPDATE_GENERATED=1 cargo test -p scheduler-proto, then commit it"
+        );
     }
 }

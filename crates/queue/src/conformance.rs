@@ -6,7 +6,10 @@
 //! mod memory { scheduler_queue::conformance!(MemoryHarness); }
 //! ```
 
-#![expect(clippy::unwrap_used, reason = "these are tests, compiled into the library for other backends to use")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "these are tests, compiled into the library for other backends to use"
+)]
 
 pub mod delayed;
 pub mod exclusive;

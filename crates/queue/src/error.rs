@@ -20,6 +20,9 @@ impl Error {
         context: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Unavailable { context, source: source.into() }
+        Self::Unavailable {
+            context,
+            source: source.into(),
+        }
     }
 }

@@ -39,7 +39,13 @@ pub trait Dispatch: Send + Sync {
     ///
     /// Order: by `ready_at` plus [`scheduler_domain::Priority::penalty`], over all queues served. One call takes from one shard, the first
     /// that has any, beginning at `from`; so fewer than `limit` does not mean that there are no more, but none does.
-    async fn claim(&self, worker: &WorkerId, served: &Served, from: Option<Shard>, limit: usize) -> Result<Vec<Claimed>, Error>;
+    async fn claim(
+        &self,
+        worker: &WorkerId,
+        served: &Served,
+        from: Option<Shard>,
+        limit: usize,
+    ) -> Result<Vec<Claimed>, Error>;
 
     /// Blocks until something may be ready in a queue served, or for `longest`; says in which shard if it knows.
     async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error>;

@@ -22,7 +22,11 @@ impl Served {
         if names.is_empty() || names.iter().any(|n| n == "*") {
             return Ok(Self::All);
         }
-        names.iter().map(|n| QueueName::parse(n.as_str())).collect::<Result<_, _>>().map(Self::Only)
+        names
+            .iter()
+            .map(|n| QueueName::parse(n.as_str()))
+            .collect::<Result<_, _>>()
+            .map(Self::Only)
     }
 }
 

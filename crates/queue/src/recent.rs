@@ -1,28 +1,44 @@
-//! Leases that this process gave up a moment ago.
+//! Leases that workers of this process acknowledged or released a moment ago.
 //!
 //! A heartbeat lists what its worker held when the list was made. By the time it is carried out, some of it may have ended, and a
-//! lease made again for an ended attempt would live as long as its worker does. So what is given up is remembered for one to
-//! two heartbeats, and is left out.
+//! lease made again for an ended attempt would live as long as its worker does. So what is given up is remembered for a few
+//! seconds, and is left out.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use scheduler_domain::{Epoch, JobId};
+use tokio::time::Instant;
 
-/// Most leases in a generation. Only a process that never sends heartbeats gets there.
+/// What is given up is remembered for at least this time, and at most twice as long: much longer than a heartbeat is under way.
+const MEMORY: Duration = Duration::from_secs(5);
+/// Most leases in a generation: bounds the memory, should a process give up more than that in so short a time.
 const MOST: usize = 1 << 17;
 
 /// Two generations of leases given up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recent {
     young: HashSet<(JobId, Epoch)>,
     old: HashSet<(JobId, Epoch)>,
+    since: Instant,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            young: HashSet::new(),
+            old: HashSet::new(),
+            since: Instant::now(),
+        }
+    }
 }
 
 impl Recent {
     /// Notes that these are not held any more.
     pub(crate) fn given_up(&mut self, leases: impl IntoIterator<Item = (JobId, Epoch)>) {
-        if self.young.len() >= MOST {
-            self.age();
+        if self.young.len() >= MOST || self.since.elapsed() >= MEMORY {
+            self.old = std::mem::take(&mut self.young);
+            self.since = Instant::now();
         }
         self.young.extend(leases);
     }
@@ -38,11 +54,6 @@ impl Recent {
         }
     }
 
-    /// Begins a new generation: called at every heartbeat.
-    pub(crate) fn age(&mut self) {
-        self.old = std::mem::take(&mut self.young);
-    }
-
     pub(crate) fn contains(&self, id: JobId, epoch: Epoch) -> bool {
         self.young.contains(&(id, epoch)) || self.old.contains(&(id, epoch))
     }
@@ -52,24 +63,27 @@ impl Recent {
 mod tests {
     use super::*;
 
-    const LEASE: (JobId, Epoch) = (JobId(uuid::Uuid::nil()), Epoch::FIRST);
-
-    #[test]
-    fn a_lease_given_up_is_remembered_for_two_heartbeats() {
-        let mut recent = Recent::default();
-        recent.given_up([LEASE]);
-        recent.age();
-        assert!(recent.contains(LEASE.0, LEASE.1));
-        recent.age();
-        assert!(!recent.contains(LEASE.0, LEASE.1));
+    fn lease(n: u128) -> (JobId, Epoch) {
+        (JobId(uuid::Uuid::from_u128(n)), Epoch::FIRST)
     }
 
-    #[test]
-    fn a_lease_taken_again_is_not_left_out() {
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_given_up_is_remembered_for_a_while() {
         let mut recent = Recent::default();
-        recent.given_up([LEASE]);
-        recent.age();
-        recent.taken([LEASE]);
-        assert!(!recent.contains(LEASE.0, LEASE.1));
+        recent.given_up([lease(1)]);
+        for (n, remembered) in [(2, true), (3, false)] {
+            tokio::time::advance(MEMORY).await;
+            recent.given_up([lease(n)]);
+            assert_eq!(recent.contains(lease(1).0, lease(1).1), remembered, "{n}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lease_taken_again_is_not_left_out() {
+        let mut recent = Recent::default();
+        recent.given_up([lease(1), lease(2)]);
+        recent.taken([lease(1)]);
+        assert!(!recent.contains(lease(1).0, lease(1).1));
+        assert!(recent.contains(lease(2).0, lease(2).1));
     }
 }

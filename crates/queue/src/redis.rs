@@ -29,6 +29,8 @@ mod options;
 mod push;
 mod reap;
 mod scripts;
+#[cfg(test)]
+mod tests;
 mod timed;
 mod upkeep;
 mod wait;
@@ -115,7 +117,9 @@ impl RedisQueue {
 
 impl std::fmt::Debug for RedisQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RedisQueue").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("RedisQueue")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 pub use readiness::{Check, Checks, NotReady, Readiness, check};
 
 /// Longest that open connections may delay the end.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(500);
 
 /// The routes of the side port, for a process that serves more on it.
 pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
@@ -33,7 +33,7 @@ pub fn router(metrics: Metrics, readiness: Readiness) -> Router {
         .with_state(readiness)
 }
 
-/// Serves `router` on `listener` until `stop`, and then open requests for a second at most.
+/// Serves `router` on `listener` until `stop`, and then open requests for half a second at most.
 ///
 /// # Errors
 /// When the listener fails.

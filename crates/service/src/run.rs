@@ -18,6 +18,8 @@
 
 mod args;
 mod context;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -40,13 +42,14 @@ const BAD_CONFIGURATION: u8 = 78;
 /// What aborted work has to hand itself back, before the process leaves without it.
 const AFTER_ABORT: Duration = Duration::from_secs(2);
 /// What blocking calls have, once everything else has ended.
-const BLOCKING: Duration = Duration::from_secs(1);
+const BLOCKING: Duration = Duration::from_millis(500);
 
 /// Runs `main` as the process called `name`, from its arguments to its exit code: 0 when it ended well, 1 when not, 2 for
 /// bad arguments, 78 for a bad configuration.
 ///
-/// SIGTERM and SIGINT drain; see [`Shutdown`]. The process ends when `main` and every role it spawned have ended, or two
-/// seconds after an abort.
+/// SIGTERM and SIGINT drain; see [`Shutdown`]. The process ends when `main` and every role it spawned have ended, or
+/// after an abort whether they have or not: two seconds for them, one for background tasks, one and a half for the last
+/// spans, half a second for blocking calls, five at most.
 pub fn run<M, F>(name: &'static str, role: Role, main: M) -> ExitCode
 where
     M: FnOnce(Context) -> F,

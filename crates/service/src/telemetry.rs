@@ -25,7 +25,7 @@ use flat_json::FlatJson;
 pub(crate) use panics::log_panics;
 
 /// Longest wait for the last spans to leave.
-const FLUSH: Duration = Duration::from_secs(3);
+const FLUSH: Duration = Duration::from_millis(1500);
 
 /// Who is telling.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Sends what is still waiting, for three seconds at most. Blocks, and needs the runtime to be running.
+    /// Sends what is still waiting, for one and a half seconds at most. Blocks, and needs the runtime to be running.
     pub fn flush(self) {
         if let Some(traces) = self.traces
             && let Err(error) = traces.shutdown_with_timeout(FLUSH)

@@ -28,8 +28,8 @@ use scheduler_domain::{Attempt, Entry, Epoch, Job, JobId, NewJob, Shard, Timesta
 pub use error::Error;
 pub use memory::MemoryStore;
 pub use model::{
-    Cancelled, Cursor, Deleted, Due, DueCursor, Filter, HandOut, HandOutCause, HandedOut, ListQuery, Page, Redriven,
-    Report, ReportKind, Running, Submitted, Verdict, DEFAULT_CALL_TIMEOUT,
+    Cancelled, Cursor, DEFAULT_CALL_TIMEOUT, Deleted, Due, DueCursor, Filter, HandOut, HandOutCause,
+    HandedOut, ListQuery, Page, Redriven, Report, ReportKind, Running, Submitted, Verdict,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 
@@ -80,7 +80,13 @@ pub trait Jobs: Send + Sync {
 #[async_trait]
 pub trait Maintenance: Send + Sync {
     /// Open jobs of `shard` with `after < (run_at, id)` and `run_at <= until`, in that order, at most `limit`.
-    async fn due(&self, shard: Shard, after: Option<DueCursor>, until: Timestamp, limit: usize) -> Result<Vec<Due>, Error>;
+    async fn due(
+        &self,
+        shard: Shard,
+        after: Option<DueCursor>,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, Error>;
 
     /// Hands jobs out again: raises the epoch of each that is still open under the epoch given, and returns the entries to push.
     /// One whose crash budget is used up becomes DEADLETTER instead.
@@ -88,7 +94,13 @@ pub trait Maintenance: Send + Sync {
 
     /// Deletes at most `limit` jobs of `shard` that finished before `before`; returns how many it looked at and deleted.
     /// Pages past rows it must keep: `after` is the cursor of the previous call's [`Purged::next`].
-    async fn purge(&self, shard: Shard, before: Timestamp, after: Option<Cursor>, limit: usize) -> Result<Purged, Error>;
+    async fn purge(
+        &self,
+        shard: Shard,
+        before: Timestamp,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Purged, Error>;
 
     /// Brings the schema up to date; safe when several processes do it at once.
     async fn migrate(&self) -> Result<(), Error>;

@@ -23,3 +23,27 @@ impl MemoryStore {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryStore;
+    use crate::conformance::Harness;
+
+    struct Memory(MemoryStore);
+
+    impl Harness for Memory {
+        type Store = MemoryStore;
+
+        async fn start() -> Option<Self> {
+            Some(Self(MemoryStore::new()))
+        }
+
+        fn store(&self) -> &MemoryStore {
+            &self.0
+        }
+
+        async fn stop(self) {}
+    }
+
+    crate::conformance!(Memory);
+}

@@ -11,8 +11,16 @@ pub(crate) const CORRUPT_ROWS: &str = "store_corrupt_rows_total";
 
 /// Every metric of this crate.
 pub const METRICS: &[Descriptor] = &[
-    Descriptor::histogram(CALL_DURATION, "Time that a store call took, retries included.", &["operation"]),
-    Descriptor::counter(RETRIES, "Tries repeated after a conflict or a lost connection.", &["operation"]),
+    Descriptor::histogram(
+        CALL_DURATION,
+        "Time that a store call took, retries included.",
+        &["operation"],
+    ),
+    Descriptor::counter(
+        RETRIES,
+        "Tries repeated after a conflict or a lost connection.",
+        &["operation"],
+    ),
     Descriptor::histogram(BATCH_ROWS, "Rows per batched statement.", &["operation"]).in_unit(Unit::Count),
     Descriptor::histogram(POOL_WAIT, "Time spent waiting for a database connection.", &[]),
     Descriptor::counter(
@@ -20,5 +28,9 @@ pub const METRICS: &[Descriptor] = &[
         "Writes whose outcome the database did not tell; each is resolved by reading back.",
         &["operation"],
     ),
-    Descriptor::counter(CORRUPT_ROWS, "Rows skipped because they could not be read.", &["operation"]),
+    Descriptor::counter(
+        CORRUPT_ROWS,
+        "Rows skipped because they could not be read.",
+        &["operation"],
+    ),
 ];

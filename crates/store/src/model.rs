@@ -168,7 +168,10 @@ impl Filter {
     pub(crate) fn admits(&self, job: &Job, now: Timestamp) -> bool {
         self.state.is_none_or(|state| state == job.state_at(now))
             && self.priority.is_none_or(|priority| priority == job.spec.priority)
-            && self.job_type.as_ref().is_none_or(|job_type| *job_type == job.spec.job_type)
+            && self
+                .job_type
+                .as_ref()
+                .is_none_or(|job_type| *job_type == job.spec.job_type)
             && self.queue.as_ref().is_none_or(|queue| *queue == job.spec.queue)
     }
 }
@@ -211,7 +214,10 @@ impl Due {
     /// Its place in the order.
     #[must_use]
     pub fn cursor(&self) -> DueCursor {
-        DueCursor { run_at: self.entry.ready_at, id: self.entry.id }
+        DueCursor {
+            run_at: self.entry.ready_at,
+            id: self.entry.id,
+        }
     }
 }
 

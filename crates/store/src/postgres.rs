@@ -38,8 +38,8 @@ use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, Shard, Timestamp};
 use self::call::Db;
 pub use self::connect::PostgresOptions;
 use crate::{
-    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Maintenance, Page,
-    Purged, Redriven, Report, Running, Submitted, Verdict,
+    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Maintenance,
+    Page, Purged, Redriven, Report, Running, Submitted, Verdict,
 };
 
 /// A store in CockroachDB or PostgreSQL. Cloning it is cheap and shares the connections.
@@ -51,7 +51,9 @@ pub struct PostgresStore {
 #[async_trait]
 impl Jobs for PostgresStore {
     async fn submit(&self, now: Timestamp, jobs: Vec<NewJob>) -> Result<Vec<Submitted>, Error> {
-        self.db.call("submit", move |db| submit::submit(db, now, jobs)).await
+        self.db
+            .call("submit", move |db| submit::submit(db, now, jobs))
+            .await
     }
 
     async fn get(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, Error> {
@@ -65,19 +67,29 @@ impl Jobs for PostgresStore {
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {
-        self.db.call("finish", move |db| finish::finish(db, now, reports)).await
+        self.db
+            .call("finish", move |db| finish::finish(db, now, reports))
+            .await
     }
 
     async fn mark_running(&self, now: Timestamp, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
-        self.db.call("mark_running", move |db| mark_running::mark_running(db, now, running)).await
+        self.db
+            .call("mark_running", move |db| {
+                mark_running::mark_running(db, now, running)
+            })
+            .await
     }
 
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {
-        self.db.call("cancel", move |db| cancel::cancel(db, now, id)).await
+        self.db
+            .call("cancel", move |db| cancel::cancel(db, now, id))
+            .await
     }
 
     async fn redrive(&self, now: Timestamp, id: JobId) -> Result<Redriven, Error> {
-        self.db.call("redrive", move |db| redrive::redrive(db, now, id)).await
+        self.db
+            .call("redrive", move |db| redrive::redrive(db, now, id))
+            .await
     }
 
     async fn delete(&self, id: JobId) -> Result<Deleted, Error> {
@@ -89,7 +101,9 @@ impl Jobs for PostgresStore {
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, Error> {
-        self.db.call("attempts", move |db| attempts::attempts(db, id)).await
+        self.db
+            .call("attempts", move |db| attempts::attempts(db, id))
+            .await
     }
 }
 
@@ -102,11 +116,15 @@ impl Maintenance for PostgresStore {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, Error> {
-        self.db.call("due", move |db| due::due(db, shard, after, until, limit)).await
+        self.db
+            .call("due", move |db| due::due(db, shard, after, until, limit))
+            .await
     }
 
     async fn hand_out(&self, now: Timestamp, jobs: Vec<HandOut>) -> Result<Vec<HandedOut>, Error> {
-        self.db.call("hand_out", move |db| hand_out::hand_out(db, now, jobs)).await
+        self.db
+            .call("hand_out", move |db| hand_out::hand_out(db, now, jobs))
+            .await
     }
 
     async fn purge(
@@ -116,7 +134,9 @@ impl Maintenance for PostgresStore {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Purged, Error> {
-        self.db.call("purge", move |db| purge::purge(db, shard, before, after, limit)).await
+        self.db
+            .call("purge", move |db| purge::purge(db, shard, before, after, limit))
+            .await
     }
 
     async fn migrate(&self) -> Result<(), Error> {

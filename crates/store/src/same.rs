@@ -16,5 +16,8 @@ pub(crate) fn compare(new: &NewJob, existing: Job) -> Submitted {
     if fields.is_empty() {
         return Submitted::Existing(existing);
     }
-    Submitted::Conflict { existing: Box::new(existing), fields }
+    Submitted::Conflict {
+        existing: Box::new(existing),
+        fields,
+    }
 }

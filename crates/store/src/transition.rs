@@ -69,7 +69,8 @@ pub(crate) fn finished(mut job: Job, report: Report, now: Timestamp) -> (Job, Op
 
 /// Why a job whose crash budget is used up failed.
 pub(crate) fn lost_lease(worker: &WorkerId, budget: u32) -> JobFailure {
-    let message = format!("the last of its workers to vanish was {worker}; its crash budget of {budget} is used up");
+    let message =
+        format!("the last of its workers to vanish was {worker}; its crash budget of {budget} is used up");
     JobFailure::new("lost_lease", &message, false)
 }
 

@@ -24,7 +24,12 @@ pub(crate) enum Ended {
 }
 
 /// Runs the handler until it ends, times out, or is cancelled.
-pub(crate) async fn run(registry: &Registry, job: &Job, timeout: Duration, stop: &CancellationToken) -> Ended {
+pub(crate) async fn run(
+    registry: &Registry,
+    job: &Job,
+    timeout: Duration,
+    stop: &CancellationToken,
+) -> Ended {
     let cancellation = stop.child_token();
     let deadline = Instant::now() + timeout;
     let context = JobContext {
@@ -57,7 +62,10 @@ pub(crate) async fn run(registry: &Registry, job: &Job, timeout: Duration, stop:
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> JobError {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
     JobError::retry(format!("the handler panicked: {}", text.unwrap_or("no message"))).kind("panic")
 }
 
@@ -80,5 +88,8 @@ pub(crate) fn verdict(
         Then::Retry => job.spec.retry_policy().delay(attempt, entropy),
         Then::RetryAfter(delay) => delay,
     };
-    ReportKind::Retry { at: clock::add(now, delay), error: failure }
+    ReportKind::Retry {
+        at: clock::add(now, delay),
+        error: failure,
+    }
 }

@@ -26,17 +26,27 @@ pub(crate) enum Then {
 impl JobError {
     /// Try again, when the job's retry policy says.
     pub fn retry(message: impl Into<String>) -> Self {
-        Self { kind: "error".to_owned(), message: message.into(), then: Then::Retry }
+        Self {
+            kind: "error".to_owned(),
+            message: message.into(),
+            then: Then::Retry,
+        }
     }
 
     /// Try again after `delay`.
     pub fn retry_after(delay: Duration, message: impl Into<String>) -> Self {
-        Self { then: Then::RetryAfter(delay), ..Self::retry(message) }
+        Self {
+            then: Then::RetryAfter(delay),
+            ..Self::retry(message)
+        }
     }
 
     /// Do not try again: the job is FAILED.
     pub fn fatal(message: impl Into<String>) -> Self {
-        Self { then: Then::Stop, ..Self::retry(message) }
+        Self {
+            then: Then::Stop,
+            ..Self::retry(message)
+        }
     }
 
     /// Names what failed, for filtering and for metrics.

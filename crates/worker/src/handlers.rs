@@ -15,5 +15,9 @@ use crate::Registry;
 /// Those that need no configuration.
 #[must_use]
 pub fn stock() -> Registry {
-    Registry::new().handler(Noop).handler(Sleep).handler(Flaky).handler(AlwaysFail)
+    Registry::new()
+        .handler(Noop)
+        .handler(Sleep)
+        .handler(Flaky)
+        .handler(AlwaysFail)
 }

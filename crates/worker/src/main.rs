@@ -7,5 +7,7 @@ use scheduler_service::run::run;
 use scheduler_worker::handlers;
 
 fn main() -> ExitCode {
-    run("scheduler-worker", Role::Worker, |context| scheduler_worker::run_process(context, handlers::stock()))
+    run("scheduler-worker", Role::Worker, |context| {
+        scheduler_worker::run_process(context, handlers::stock())
+    })
 }

@@ -24,8 +24,13 @@ pub async fn run_process(context: Context, registry: Registry) -> anyhow::Result
         served,
         drain_grace: config.worker.drain_grace,
     };
-    let stop = Stop { drain: context.shutdown.drain_token(), abort: context.shutdown.abort_token() };
-    context.tasks.spawn("worker", runner::run(engine.clone(), registry, options, stop));
+    let stop = Stop {
+        drain: context.shutdown.drain_token(),
+        abort: context.shutdown.abort_token(),
+    };
+    context
+        .tasks
+        .spawn("worker", runner::run(engine.clone(), registry, options, stop));
     context.readiness.open(engine.checks());
     context.tasks.join().await
 }

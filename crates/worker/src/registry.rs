@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use crate::{Handler, JobContext, JobError};
 
 /// JSON text in, JSON text out.
-type Erased = Arc<dyn Fn(JobContext, String) -> BoxFuture<'static, Result<Option<String>, JobError>> + Send + Sync>;
+type Erased =
+    Arc<dyn Fn(JobContext, String) -> BoxFuture<'static, Result<Option<String>, JobError>> + Send + Sync>;
 
 /// Handlers by type.
 #[derive(Clone, Default)]
@@ -51,8 +52,9 @@ impl Registry {
         let erased: Erased = Arc::new(move |job, payload| {
             let function = Arc::clone(&function);
             async move {
-                let payload = serde_json::from_str(&payload)
-                    .map_err(|error| JobError::fatal(format!("the payload does not fit: {error}")).kind("invalid_payload"))?;
+                let payload = serde_json::from_str(&payload).map_err(|error| {
+                    JobError::fatal(format!("the payload does not fit: {error}")).kind("invalid_payload")
+                })?;
                 encode(&function(job, payload).await?)
             }
             .boxed()
@@ -72,7 +74,10 @@ impl Registry {
             Some(handler) => handler(job, payload).await,
             None => {
                 let known = self.types().collect::<Vec<_>>().join(", ");
-                let message = format!("this worker has no handler for type {}; it has {known}", job.job_type);
+                let message = format!(
+                    "this worker has no handler for type {}; it has {known}",
+                    job.job_type
+                );
                 Err(JobError::fatal(message).kind("unknown_type"))
             }
         }
@@ -80,11 +85,15 @@ impl Registry {
 }
 
 fn encode<R: Serialize>(result: &R) -> Result<Option<String>, JobError> {
-    let text = serde_json::to_string(result)
-        .map_err(|error| JobError::fatal(format!("the result is not JSON: {error}")).kind("invalid_result"))?;
+    let text = serde_json::to_string(result).map_err(|error| {
+        JobError::fatal(format!("the result is not JSON: {error}")).kind("invalid_result")
+    })?;
     if text.len() > limits::MAX_RESULT_BYTES {
         let size = text.len();
-        return Err(JobError::fatal(format!("the result has {size} bytes, more than 64 KiB")).kind("result_too_large"));
+        return Err(
+            JobError::fatal(format!("the result has {size} bytes, more than 64 KiB"))
+                .kind("result_too_large"),
+        );
     }
     Ok((text != "null").then_some(text))
 }

@@ -88,7 +88,11 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
     let slots = TaskTracker::new();
     let outlet = Arc::new(Mutex::new(outlet));
     for _ in 0..options.pool_size {
-        slots.spawn(slot::work(Arc::clone(&shared), Arc::clone(&outlet), stop.drain.clone()));
+        slots.spawn(slot::work(
+            Arc::clone(&shared),
+            Arc::clone(&outlet),
+            stop.drain.clone(),
+        ));
     }
     slots.close();
     intake::take(Arc::clone(&shared), inlet, stop.drain.clone()).await;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use scheduler_domain::{
-    Invalid, Jitter, JobId, JobOptions, JobSpec, JobType, KeyHash, Priority, QueueName, RetryPolicy, State, Timestamp,
-    clock, limits,
+    Invalid, Jitter, JobId, JobOptions, JobSpec, JobType, KeyHash, Priority, QueueName, RetryPolicy, State,
+    Timestamp, clock, limits,
 };
 use scheduler_engine::Submission;
 use scheduler_proto::v1;
@@ -40,14 +40,21 @@ impl Faults {
 pub fn job_id(field: &str, text: &str) -> Result<JobId, Invalid> {
     // Only the two usual spellings: braces and URNs would let one job have several names in logs.
     let usual = matches!(text.len(), 32 | 36);
-    usual.then(|| text.parse().ok()).flatten().ok_or_else(|| Invalid::new(field, UUID))
+    usual
+        .then(|| text.parse().ok())
+        .flatten()
+        .ok_or_else(|| Invalid::new(field, UUID))
 }
 
 /// Checks a job and fills in its defaults.
 ///
 /// # Errors
 /// Every violation.
-pub fn submission(job: Option<v1::Job>, now: Timestamp, trace: Option<String>) -> Result<Submission, Vec<Invalid>> {
+pub fn submission(
+    job: Option<v1::Job>,
+    now: Timestamp,
+    trace: Option<String>,
+) -> Result<Submission, Vec<Invalid>> {
     let Some(job) = job else {
         return Err(vec![Invalid::new("job", "is required")]);
     };
@@ -59,26 +66,49 @@ pub fn submission(job: Option<v1::Job>, now: Timestamp, trace: Option<String>) -
     let job_type = faults.take(JobType::parse(job.r#type));
     let queue = faults.take(QueueName::parse(job.queue));
     let priority = Priority::from_number(job.priority);
-    faults.check(priority.is_some(), "job.priority", "must be CRITICAL (1), HIGH (2), DEFAULT (3) or LOW (4)");
+    faults.check(
+        priority.is_some(),
+        "job.priority",
+        "must be CRITICAL (1), HIGH (2), DEFAULT (3) or LOW (4)",
+    );
     check_payload(&mut faults, &job.payload_json);
     let longest = limits::MAX_KEY_BYTES;
-    faults.check(job.idempotency_key.len() <= longest, "job.idempotency_key", "must be at most 256 bytes");
+    faults.check(
+        job.idempotency_key.len() <= longest,
+        "job.idempotency_key",
+        "must be at most 256 bytes",
+    );
     let max_attempts = match job.max_attempts {
         0 => limits::DEFAULT_ATTEMPTS,
         given => u32::try_from(given).unwrap_or(u32::MAX),
     };
-    faults.check(max_attempts <= limits::MAX_ATTEMPTS, "job.max_attempts", "must be from 0 (meaning 3) to 100");
+    faults.check(
+        max_attempts <= limits::MAX_ATTEMPTS,
+        "job.max_attempts",
+        "must be from 0 (meaning 3) to 100",
+    );
     let options = JobOptions {
         run_at: job.run_at.and_then(|at| run_at(&mut faults, at, now)),
-        timeout: job.timeout.and_then(|timeout| attempt_timeout(&mut faults, timeout)),
+        timeout: job
+            .timeout
+            .and_then(|timeout| attempt_timeout(&mut faults, timeout)),
         labels: labels(&mut faults, job.labels),
-        retry: job.retry_policy.and_then(|policy| retry_policy(&mut faults, &policy)),
+        retry: job
+            .retry_policy
+            .and_then(|policy| retry_policy(&mut faults, &policy)),
     };
     match (job_type, queue, priority) {
         (Some(job_type), Some(queue), Some(priority)) if faults.0.is_empty() => Ok(Submission {
             id,
             key: (!job.idempotency_key.is_empty()).then(|| key_hash(&job.idempotency_key)),
-            spec: JobSpec { job_type, queue, priority, payload: job.payload_json, max_attempts, options },
+            spec: JobSpec {
+                job_type,
+                queue,
+                priority,
+                payload: job.payload_json,
+                max_attempts,
+                options,
+            },
             trace,
         }),
         _ => Err(faults.0),
@@ -93,7 +123,10 @@ fn check_payload(faults: &mut Faults, payload: &str) {
         faults.add(FIELD, "is required: JSON, {} for none");
     } else if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(payload) {
         let (line, column) = (error.line(), error.column());
-        faults.add(FIELD, &format!("must be JSON, nested at most 127 deep: it is not at line {line} column {column}"));
+        faults.add(
+            FIELD,
+            &format!("must be JSON, nested at most 127 deep: it is not at line {line} column {column}"),
+        );
     }
 }
 
@@ -106,7 +139,9 @@ fn key_hash(key: &str) -> KeyHash {
 }
 
 fn timestamp(at: prost_types::Timestamp) -> Option<Timestamp> {
-    let nanos = u32::try_from(at.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    let nanos = u32::try_from(at.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)?;
     // To the microsecond: what the store keeps, so that the same request compares equal later.
     Timestamp::from_timestamp(at.seconds, nanos / 1_000 * 1_000)
 }
@@ -115,14 +150,20 @@ fn run_at(faults: &mut Faults, at: prost_types::Timestamp, now: Timestamp) -> Op
     let furthest = clock::add(now, limits::MAX_DELAY);
     let earliest = Timestamp::UNIX_EPOCH;
     let at = timestamp(at).filter(|at| (earliest..=furthest).contains(at));
-    faults.check(at.is_some(), "job.run_at", "must be a valid time from 1970 to 366 days ahead");
+    faults.check(
+        at.is_some(),
+        "job.run_at",
+        "must be a valid time from 1970 to 366 days ahead",
+    );
     at
 }
 
 /// Non-negative and valid by protobuf's rules.
 fn duration(given: prost_types::Duration) -> Option<Duration> {
     let seconds = u64::try_from(given.seconds).ok()?;
-    let nanos = u32::try_from(given.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    let nanos = u32::try_from(given.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)?;
     Some(Duration::new(seconds, nanos))
 }
 
@@ -136,15 +177,31 @@ fn labels(
     faults: &mut Faults,
     given: std::collections::HashMap<String, String>,
 ) -> std::collections::BTreeMap<String, String> {
-    faults.check(given.len() <= limits::MAX_LABELS, "job.labels", "must be at most 64");
+    faults.check(
+        given.len() <= limits::MAX_LABELS,
+        "job.labels",
+        "must be at most 64",
+    );
     let is_name = |name: &str| {
         (1..=limits::MAX_LABEL_NAME_BYTES).contains(&name.len())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c))
     };
     let names = given.keys().all(|name| is_name(name));
-    faults.check(names, "job.labels", "names must be 1-63 of ASCII letters, digits and . _ - /");
-    let values = given.values().all(|v| v.len() <= limits::MAX_LABEL_VALUE_BYTES && !v.contains('\0'));
-    faults.check(values, "job.labels", "values must be at most 256 bytes, without NUL");
+    faults.check(
+        names,
+        "job.labels",
+        "names must be 1-63 of ASCII letters, digits and . _ - /",
+    );
+    let values = given
+        .values()
+        .all(|v| v.len() <= limits::MAX_LABEL_VALUE_BYTES && !v.contains('\0'));
+    faults.check(
+        values,
+        "job.labels",
+        "values must be at most 256 bytes, without NUL",
+    );
     given.into_iter().collect()
 }
 
@@ -158,9 +215,16 @@ fn retry_policy(faults: &mut Faults, given: &v1::RetryPolicy) -> Option<RetryPol
             interval
         }
     };
-    let initial = interval(given.initial_interval, default.initial, "job.retry_policy.initial_interval")?;
-    let max_interval =
-        interval(given.max_interval, default.max_interval.max(initial), "job.retry_policy.max_interval")?;
+    let initial = interval(
+        given.initial_interval,
+        default.initial,
+        "job.retry_policy.initial_interval",
+    )?;
+    let max_interval = interval(
+        given.max_interval,
+        default.max_interval.max(initial),
+        "job.retry_policy.max_interval",
+    )?;
     let jitter = match v1::retry_policy::Jitter::try_from(given.jitter) {
         Ok(v1::retry_policy::Jitter::Unspecified | v1::retry_policy::Jitter::Full) => Jitter::Full,
         Ok(v1::retry_policy::Jitter::None) => Jitter::None,
@@ -169,8 +233,17 @@ fn retry_policy(faults: &mut Faults, given: &v1::RetryPolicy) -> Option<RetryPol
             return None;
         }
     };
-    let multiplier = if given.multiplier == 0.0 { default.multiplier } else { given.multiplier };
-    let policy = RetryPolicy { initial, multiplier, max_interval, jitter };
+    let multiplier = if given.multiplier == 0.0 {
+        default.multiplier
+    } else {
+        given.multiplier
+    };
+    let policy = RetryPolicy {
+        initial,
+        multiplier,
+        max_interval,
+        jitter,
+    };
     let violations = policy.violations();
     let ok = violations.is_empty();
     faults.0.extend(violations);
@@ -185,7 +258,10 @@ pub fn page_size(given: i32) -> Result<usize, Invalid> {
     match usize::try_from(given) {
         Ok(0) => Ok(limits::DEFAULT_PAGE),
         Ok(size) => Ok(size.min(limits::MAX_PAGE)),
-        Err(_) => Err(Invalid::new("page_size", "must not be negative (0 means 50; at most 1000)")),
+        Err(_) => Err(Invalid::new(
+            "page_size",
+            "must not be negative (0 means 50; at most 1000)",
+        )),
     }
 }
 
@@ -221,7 +297,10 @@ pub fn type_filter(given: String) -> Result<Option<JobType>, Invalid> {
     if given.is_empty() {
         return Ok(None);
     }
-    JobType::parse(given).map(Some).map_err(|fault| Invalid { field: "type_filter".to_owned(), ..fault })
+    JobType::parse(given).map(Some).map_err(|fault| Invalid {
+        field: "type_filter".to_owned(),
+        ..fault
+    })
 }
 
 /// A queue to filter by; empty means any.
@@ -232,6 +311,8 @@ pub fn queue_filter(given: String) -> Result<Option<QueueName>, Invalid> {
     if given.is_empty() {
         return Ok(None);
     }
-    QueueName::parse(given).map(Some).map_err(|fault| Invalid { field: "queue_filter".to_owned(), ..fault })
+    QueueName::parse(given).map(Some).map_err(|fault| Invalid {
+        field: "queue_filter".to_owned(),
+        ..fault
+    })
 }
-

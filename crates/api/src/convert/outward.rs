@@ -27,7 +27,11 @@ fn long(count: u64) -> i64 {
 }
 
 fn failure(error: JobFailure) -> v1::JobError {
-    v1::JobError { r#type: error.kind, message: error.message, retryable: error.retryable }
+    v1::JobError {
+        r#type: error.kind,
+        message: error.message,
+        retryable: error.retryable,
+    }
 }
 
 /// A job as it stands.
@@ -80,8 +84,14 @@ fn message(status: &v1::JobStatus) -> String {
         Some(State::Running) => format!("attempt {attempts} of {most} runs on {}", status.worker_id),
         Some(State::Succeeded) => "succeeded".to_owned(),
         Some(State::Failed) => format!("failed for good: {}", status.last_error),
-        Some(State::DeadLetter) => format!("gave up after {attempts} of {most} attempts: {}", status.last_error),
-        Some(State::Retry) => format!("attempt {attempts} of {most} failed, will be tried again: {}", status.last_error),
+        Some(State::DeadLetter) => format!(
+            "gave up after {attempts} of {most} attempts: {}",
+            status.last_error
+        ),
+        Some(State::Retry) => format!(
+            "attempt {attempts} of {most} failed, will be tried again: {}",
+            status.last_error
+        ),
         Some(State::Cancelled) => "cancelled".to_owned(),
         Some(State::Scheduled) => "waiting for its time".to_owned(),
         None => String::new(),
@@ -110,7 +120,10 @@ pub fn queues(overview: Overview) -> v1::ListQueuesResponse {
     depths.sort_by_key(|depth| depth.priority);
     for depth in depths {
         let name = depth.queue.as_str().to_owned();
-        let queue = queues.entry(name.clone()).or_insert_with(|| v1::Queue { name, ..v1::Queue::default() });
+        let queue = queues.entry(name.clone()).or_insert_with(|| v1::Queue {
+            name,
+            ..v1::Queue::default()
+        });
         queue.ready += long(depth.ready);
         let oldest = depth.oldest.map(duration);
         if older(oldest.as_ref()) > older(queue.oldest_ready_age.as_ref()) {

@@ -14,6 +14,8 @@ impl Service {
     ) -> Result<v1::ListJobAttemptsResponse, Error> {
         let id = convert::job_id("job_id", &request.job_id)?;
         let attempts = self.engine.attempts(id).await?.ok_or(Error::NotFound(id))?;
-        Ok(v1::ListJobAttemptsResponse { attempts: attempts.into_iter().map(convert::attempt).collect() })
+        Ok(v1::ListJobAttemptsResponse {
+            attempts: attempts.into_iter().map(convert::attempt).collect(),
+        })
     }
 }

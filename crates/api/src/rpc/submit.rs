@@ -21,22 +21,31 @@ impl Service {
         request: v1::SubmitJobRequest,
         trace: Option<String>,
     ) -> Result<Response<v1::SubmitJobResponse>, Error> {
-        let submission = convert::submission(request.job, self.engine.clock().now(), trace).map_err(|faults| {
-            metrics::refused("validation");
-            Error::Invalid(faults)
-        })?;
+        let submission =
+            convert::submission(request.job, self.engine.clock().now(), trace).map_err(|faults| {
+                metrics::refused("validation");
+                Error::Invalid(faults)
+            })?;
         let priority = submission.spec.priority;
-        let submitted = self.engine.submit(vec![submission]).await.inspect_err(metrics::submit_failed)?;
-        let (id, replayed) = submitted.into_iter().next().map_or_else(
-            || Err(Error::Engine(scheduler_engine::Error::Stopped)),
-            accepted,
-        )?;
+        let submitted = self
+            .engine
+            .submit(vec![submission])
+            .await
+            .inspect_err(metrics::submit_failed)?;
+        let (id, replayed) = submitted
+            .into_iter()
+            .next()
+            .map_or_else(|| Err(Error::Engine(scheduler_engine::Error::Stopped)), accepted)?;
         if !replayed {
             metrics::submitted(priority);
         }
-        let mut response = Response::new(v1::SubmitJobResponse { job_id: id.to_string() });
+        let mut response = Response::new(v1::SubmitJobResponse {
+            job_id: id.to_string(),
+        });
         if replayed {
-            response.metadata_mut().insert(REPLAY, tonic::metadata::MetadataValue::from_static("true"));
+            response
+                .metadata_mut()
+                .insert(REPLAY, tonic::metadata::MetadataValue::from_static("true"));
         }
         Ok(response)
     }
@@ -56,12 +65,18 @@ impl Service {
             .into_iter()
             .map(|job| convert::submission(Some(job), now, trace.clone()).map_err(Error::Invalid))
             .collect();
-        let valid: Vec<Submission> = checked.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+        let valid: Vec<Submission> = checked
+            .iter()
+            .filter_map(|item| item.as_ref().ok().cloned())
+            .collect();
         let priorities: Vec<_> = valid.iter().map(|job| job.spec.priority).collect();
         let submitted = if valid.is_empty() {
             Vec::new()
         } else {
-            self.engine.submit(valid).await.inspect_err(metrics::submit_failed)?
+            self.engine
+                .submit(valid)
+                .await
+                .inspect_err(metrics::submit_failed)?
         };
         let mut submitted = submitted.into_iter().zip(priorities);
         let results = checked
@@ -93,19 +108,35 @@ fn accepted(submitted: Submitted) -> Result<(JobId, bool), Error> {
     match submitted {
         Submitted::Created(job) => Ok((job.id, false)),
         Submitted::Existing(job) => Ok((job.id, true)),
-        Submitted::Conflict { existing, fields } => Err(Error::Conflict { existing: existing.id, fields }),
+        Submitted::Conflict { existing, fields } => Err(Error::Conflict {
+            existing: existing.id,
+            fields,
+        }),
     }
 }
 
 fn result(outcome: Result<(JobId, bool), Error>) -> v1::BatchSubmitResult {
     match outcome {
-        Ok((id, replayed)) => {
-            v1::BatchSubmitResult { job_id: id.to_string(), replayed, ..v1::BatchSubmitResult::default() }
-        }
+        Ok((id, replayed)) => v1::BatchSubmitResult {
+            job_id: id.to_string(),
+            replayed,
+            ..v1::BatchSubmitResult::default()
+        },
         Err(error) => {
-            let Shown { code, reason, message, fields, .. } = error.show();
-            v1::BatchSubmitResult { code: code as i32, message, reason: reason.to_owned(), fields, ..Default::default() }
+            let Shown {
+                code,
+                reason,
+                message,
+                fields,
+                ..
+            } = error.show();
+            v1::BatchSubmitResult {
+                code: code as i32,
+                message,
+                reason: reason.to_owned(),
+                fields,
+                ..Default::default()
+            }
         }
     }
 }
-

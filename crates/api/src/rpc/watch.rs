@@ -24,7 +24,9 @@ impl Service {
         if request.after_sequence < 0 {
             return Err(scheduler_domain::Invalid::new("after_sequence", "must not be negative").into());
         }
-        let place = Arc::clone(&self.watchers).try_acquire_owned().map_err(|_| Error::TooManyWatchers)?;
+        let place = Arc::clone(&self.watchers)
+            .try_acquire_owned()
+            .map_err(|_| Error::TooManyWatchers)?;
         if self.engine.get(id).await?.is_none() {
             return Err(Error::NotFound(id));
         }

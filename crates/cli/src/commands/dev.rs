@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tsctl dev\n  tsctl dev --port 0\n  \
     tsctl dev --database-url postgres://root@localhost:26257/scheduler --redis-url redis://localhost:6379")]
-pub struct Args {
+pub(crate) struct Args {
     /// Port to serve gRPC on; 0 takes any free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -38,7 +38,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the port is taken or a backend cannot be reached.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let port = args.port;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
@@ -65,7 +65,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         tokens: TokenKey::from_secret(&engine.entropy().uuid().to_string()),
         engine,
         instance: "dev".to_owned(),
-        limits: Limits { drain_grace: Duration::from_secs(2), ..Limits::default() },
+        limits: Limits {
+            drain_grace: Duration::from_secs(2),
+            ..Limits::default()
+        },
     };
     scheduler_api::serve(listener, deps, stop.drain.clone()).await?;
     worker.await.context("the worker panicked")?;
@@ -78,21 +81,37 @@ async fn engine(args: &Args) -> anyhow::Result<Engine> {
     let mut config = Config::default();
     config.database.url = args.database_url.clone().map(Into::into);
     config.redis.url = args.redis_url.clone().map(Into::into);
-    let keep = |url: &Option<String>| if url.is_some() { Keep::Configured } else { Keep::InMemory };
+    let keep = |url: &Option<String>| {
+        if url.is_some() {
+            Keep::Configured
+        } else {
+            Keep::InMemory
+        }
+    };
     scheduler_engine::connect(&config, keep(&args.database_url), keep(&args.redis_url), "dev")
         .await
         .context("connecting to the backends named")
 }
 
 fn announce(args: &Args, port: u16) {
-    let place = |url: &Option<String>, name| if url.is_some() { name } else { "in memory, gone when this stops" };
+    let place = |url: &Option<String>, name| {
+        if url.is_some() {
+            name
+        } else {
+            "in memory, gone when this stops"
+        }
+    };
     eprintln!("task scheduler {} (dev)", env!("CARGO_PKG_VERSION"));
     eprintln!("  gRPC    localhost:{port}   (grpcurl -plaintext localhost:{port} list)");
     eprintln!("  jobs    {}", place(&args.database_url, "in the database"));
     eprintln!("  queue   {}", place(&args.redis_url, "in Redis"));
     eprintln!("  worker  {} at once; types {}", args.concurrency, types());
     eprintln!("next, in another terminal:");
-    let address = if port == 8080 { String::new() } else { format!(" --address http://localhost:{port}") };
+    let address = if port == 8080 {
+        String::new()
+    } else {
+        format!(" --address http://localhost:{port}")
+    };
     eprintln!("  tsctl{address} jobs submit noop --watch");
     eprintln!("Ctrl-C stops it.");
 }

@@ -35,7 +35,7 @@ async fn an_old_connection_is_replaced() {
 
 #[tokio::test]
 async fn nobody_there_is_unavailable_and_says_why() {
-    let address = FakeScheduler::start().await.unwrap().address();
+    let address = FakeScheduler::start().unwrap().address();
     let client = Client::connect(ClientOptions::new(address)).await.unwrap();
     let error = client.get("x").await.unwrap_err();
     assert!(error.is_connection(), "{error:?}");

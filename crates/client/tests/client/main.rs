@@ -1,5 +1,7 @@
 //! The client against a scheduler inside the test process, over real connections.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod connections;
 mod list;
 mod manage;
@@ -17,7 +19,7 @@ async fn start() -> (FakeScheduler, Client) {
 }
 
 async fn start_with(change: impl FnOnce(&mut ClientOptions)) -> (FakeScheduler, Client) {
-    let fake = FakeScheduler::start().await.unwrap();
+    let fake = FakeScheduler::start().unwrap();
     let mut options = ClientOptions {
         request_timeout: Duration::from_secs(5),
         watch_patience: Duration::from_secs(5),

@@ -93,7 +93,7 @@ async fn a_server_that_comes_back_is_found() {
 
 #[tokio::test]
 async fn no_server_at_all_is_told_soon() {
-    let address = FakeScheduler::start().await.unwrap().address();
+    let address = FakeScheduler::start().unwrap().address();
     let client = Client::connect(ClientOptions::new(address)).await.unwrap();
     let began = tokio::time::Instant::now();
     let error = client.watch("x").next().await.unwrap().unwrap_err();

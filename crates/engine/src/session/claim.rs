@@ -51,7 +51,10 @@ impl Session {
 
     async fn wait_out(&self, backoff: &mut Backoff, error: &Error, stop: &CancellationToken) {
         if backoff.is_first() {
-            warn!(error = error as &dyn std::error::Error, "cannot claim, trying again");
+            warn!(
+                error = error as &dyn std::error::Error,
+                "cannot claim, trying again"
+            );
         }
         let pause = backoff.next(&*self.0.parts.entropy);
         tokio::select! {
@@ -63,7 +66,12 @@ impl Session {
     /// One try. Claims until something was taken or nothing is ready: an entry can turn out to be stale.
     async fn take(&self, mut from: Option<Shard>, limit: usize) -> Result<Vec<Taken>, Error> {
         loop {
-            let claimed = self.0.parts.queue.claim(&self.0.worker, &self.0.served, from.take(), limit).await?;
+            let claimed = self
+                .0
+                .parts
+                .queue
+                .claim(&self.0.worker, &self.0.served, from.take(), limit)
+                .await?;
             if claimed.is_empty() {
                 return Ok(Vec::new());
             }
@@ -89,7 +97,11 @@ impl Session {
         let mut taken = Vec::with_capacity(claimed.len());
         for Claimed { entry, at } in claimed {
             match rows.remove(&entry.id) {
-                Some(job) => taken.push(Taken { job, entry, claimed_at: at }),
+                Some(job) => taken.push(Taken {
+                    job,
+                    entry,
+                    claimed_at: at,
+                }),
                 None => stale.push((entry.id, entry.epoch)),
             }
         }

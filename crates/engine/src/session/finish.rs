@@ -44,20 +44,31 @@ struct Ended {
 impl Finisher {
     pub(super) fn start(parts: &Arc<Parts>, worker: &WorkerId) -> Self {
         let (ended, outlet) = mpsc::unbounded_channel();
-        let pusher = Pusher::start(Arc::clone(&parts.queue), Arc::clone(&parts.clock), parts.options.clone());
+        let pusher = Pusher::start(
+            Arc::clone(&parts.queue),
+            Arc::clone(&parts.clock),
+            parts.options.clone(),
+        );
         tokio::spawn(drop_leases(Arc::clone(parts), worker.clone(), pusher, outlet));
         let lanes = {
             let (parts, ended) = (Arc::clone(parts), ended.clone());
-            Lanes::start("finish", parts.options.finish_lanes, CAPACITY, LARGEST, move |reported| {
-                store_batch(Arc::clone(&parts), ended.clone(), reported)
-            })
+            Lanes::start(
+                "finish",
+                parts.options.finish_lanes,
+                CAPACITY,
+                LARGEST,
+                move |reported| store_batch(Arc::clone(&parts), ended.clone(), reported),
+            )
         };
         Self { lanes, ended }
     }
 
     /// Drops leases of entries that turned out to be stale.
     pub(super) fn unlease(&self, leases: Vec<(JobId, Epoch)>) {
-        let _ = self.ended.send(Ended { leases, ..Ended::default() });
+        let _ = self.ended.send(Ended {
+            leases,
+            ..Ended::default()
+        });
     }
 }
 
@@ -74,7 +85,13 @@ impl Session {
     /// # Errors
     /// [`Error::Stopped`]; the store's failure after a minute of it: then the lease runs out and the job runs again.
     pub async fn finish(&self, report: Report, entry: Entry) -> Result<Verdict, Error> {
-        let answer = self.0.finisher.lanes.call((report, entry)).await.ok_or(Error::Stopped)?;
+        let answer = self
+            .0
+            .finisher
+            .lanes
+            .call((report, entry))
+            .await
+            .ok_or(Error::Stopped)?;
         answer.map_err(Error::Batch)
     }
 }
@@ -92,11 +109,18 @@ async fn store_batch(
             return reports.iter().map(|_| Err(Arc::clone(&error))).collect();
         }
     };
-    let mut after = Ended { changed: true, ..Ended::default() };
+    let mut after = Ended {
+        changed: true,
+        ..Ended::default()
+    };
     for ((report, entry), verdict) in reports.iter().zip(entries).zip(&verdicts) {
         after.leases.push((report.id, report.epoch));
         if let (Verdict::Accepted, ReportKind::Retry { at, .. }) = (verdict, &report.verdict) {
-            after.retries.push(Entry { epoch: report.epoch.next(), ready_at: *at, ..entry });
+            after.retries.push(Entry {
+                epoch: report.epoch.next(),
+                ready_at: *at,
+                ..entry
+            });
         }
     }
     let _ = ended.send(after);
@@ -112,9 +136,15 @@ async fn insist(parts: &Parts, reports: &[Report]) -> Result<Vec<Verdict>, sched
     loop {
         match parts.store.finish(parts.clock.now(), reports.to_vec()).await {
             Ok(verdicts) => return Ok(verdicts),
-            Err(error @ scheduler_store::Error::Unavailable { .. }) if tokio::time::Instant::now() < deadline => {
+            Err(error @ scheduler_store::Error::Unavailable { .. })
+                if tokio::time::Instant::now() < deadline =>
+            {
                 if backoff.is_first() {
-                    warn!(reports = reports.len(), error = &error as &dyn std::error::Error, "report not stored, trying again");
+                    warn!(
+                        reports = reports.len(),
+                        error = &error as &dyn std::error::Error,
+                        "report not stored, trying again"
+                    );
                 }
                 tokio::time::sleep(backoff.next(&*parts.entropy)).await;
             }
@@ -125,7 +155,12 @@ async fn insist(parts: &Parts, reports: &[Report]) -> Result<Vec<Verdict>, sched
 
 /// Drops leases in batches, pushes what is to run again, and tells watchers. Leases that cannot be dropped now are kept for the next
 /// try: a lease lives as long as its worker's heartbeats, so a forgotten one would live for ever.
-async fn drop_leases(parts: Arc<Parts>, worker: WorkerId, pusher: Pusher, mut outlet: mpsc::UnboundedReceiver<Ended>) {
+async fn drop_leases(
+    parts: Arc<Parts>,
+    worker: WorkerId,
+    pusher: Pusher,
+    mut outlet: mpsc::UnboundedReceiver<Ended>,
+) {
     let mut backoff = Backoff::default();
     let mut waiting = Vec::new();
     let mut pending: HashMap<JobId, Epoch> = HashMap::new();

@@ -25,7 +25,11 @@ impl Session {
         }
         let count = started.len();
         if let Err(error) = self.try_hand_back(started).await {
-            warn!(jobs = count, error = &error as &dyn std::error::Error, "not handed back, their leases will run out");
+            warn!(
+                jobs = count,
+                error = &error as &dyn std::error::Error,
+                "not handed back, their leases will run out"
+            );
         }
     }
 
@@ -36,7 +40,10 @@ impl Session {
             .map(|lease| HandOut {
                 id: lease.id,
                 epoch: lease.epoch,
-                cause: HandOutCause::Released { worker: lease.worker.clone(), since: lease.since },
+                cause: HandOutCause::Released {
+                    worker: lease.worker.clone(),
+                    since: lease.since,
+                },
             })
             .collect();
         let handed_out = parts.store.hand_out(parts.clock.now(), jobs).await?;

@@ -36,8 +36,10 @@ impl Gauges {
     pub async fn step(&self) -> Result<Duration, Error> {
         use crate::metrics as names;
         let overview = self.engine.overview().await?;
-        let mut by_priority: HashMap<Priority, (u64, Duration)> =
-            Priority::ALL.into_iter().map(|priority| (priority, Default::default())).collect();
+        let mut by_priority: HashMap<Priority, (u64, Duration)> = Priority::ALL
+            .into_iter()
+            .map(|priority| (priority, Default::default()))
+            .collect();
         for depth in &overview.depths {
             let (ready, oldest) = by_priority.entry(depth.priority).or_default();
             *ready += depth.ready;
@@ -51,9 +53,11 @@ impl Gauges {
         metrics::gauge!(names::PROCESSING).set(number(sizes.leased));
         metrics::gauge!(names::DELAYED).set(number(sizes.delayed));
         metrics::gauge!(names::WORKERS).set(number(sizes.workers));
-        for (structure, bytes) in
-            [("ready", sizes.ready_bytes), ("delayed", sizes.delayed_bytes), ("leases", sizes.leased_bytes)]
-        {
+        for (structure, bytes) in [
+            ("ready", sizes.ready_bytes),
+            ("delayed", sizes.delayed_bytes),
+            ("leases", sizes.leased_bytes),
+        ] {
             metrics::gauge!(names::QUEUE_BYTES, "structure" => structure).set(number(bytes));
         }
         Ok(PERIOD)

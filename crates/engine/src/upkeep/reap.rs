@@ -75,7 +75,10 @@ impl Reaper {
         parts.queue.evict(&expired).await?;
         parts.queue.push(&entries(&handed_out)).await?;
         report(&handed_out);
-        parts.queue.publish(Hint::Changed(handed_out.iter().map(HandedOut::id).collect())).await?;
+        parts
+            .queue
+            .publish(Hint::Changed(handed_out.iter().map(HandedOut::id).collect()))
+            .await?;
         Ok(expired.len())
     }
 }
@@ -84,7 +87,8 @@ fn report(handed_out: &[HandedOut]) {
     for job in handed_out {
         match job {
             HandedOut::Again(entry) => {
-                metrics::counter!(crate::metrics::RECOVERED, "priority" => entry.priority.name()).increment(1);
+                metrics::counter!(crate::metrics::RECOVERED, "priority" => entry.priority.name())
+                    .increment(1);
                 info!(job.id = %entry.id, epoch = %entry.epoch, "lease expired, job handed out again");
             }
             HandedOut::DeadLettered(job) => {

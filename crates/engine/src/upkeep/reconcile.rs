@@ -61,7 +61,11 @@ impl Reconciler {
     /// For this engine, in the name of `owner`.
     #[must_use]
     pub fn new(engine: Engine, owner: String) -> Self {
-        Self { engine, owner, state: Mutex::default() }
+        Self {
+            engine,
+            owner,
+            state: Mutex::default(),
+        }
     }
 
     /// Runs until `stop`.
@@ -88,7 +92,9 @@ impl Reconciler {
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// A new incarnation means that content may be lost: pass over everything, after workers have had time to speak.
@@ -129,13 +135,18 @@ impl Reconciler {
             let full = page.len() >= PAGE;
             swept.seen += page.len();
 
-            let asked: Vec<Entry> = page.iter().filter(|due| self.is_settled(due, now)).map(|d| d.entry.clone()).collect();
+            let asked: Vec<Entry> = page
+                .iter()
+                .filter(|due| self.is_settled(due, now))
+                .map(|d| d.entry.clone())
+                .collect();
             let unknown = parts.queue.unknown(shard, &asked).await?;
             // A flush between the rows and the question would make everything look unknown, the running included.
             if parts.queue.incarnation().await? != *incarnation {
                 return Ok(swept);
             }
-            let (due, later): (Vec<Entry>, Vec<Entry>) = unknown.into_iter().partition(|entry| entry.ready_at <= now);
+            let (due, later): (Vec<Entry>, Vec<Entry>) =
+                unknown.into_iter().partition(|entry| entry.ready_at <= now);
             swept.loaded += later.len();
             parts.queue.push(&later).await?;
             swept.recovered += self.recover(now, due).await?;
@@ -160,8 +171,14 @@ impl Reconciler {
             return Ok(0);
         }
         let parts = &self.engine.parts;
-        let jobs =
-            lost.iter().map(|e| HandOut { id: e.id, epoch: e.epoch, cause: HandOutCause::Forgotten }).collect();
+        let jobs = lost
+            .iter()
+            .map(|e| HandOut {
+                id: e.id,
+                epoch: e.epoch,
+                cause: HandOutCause::Forgotten,
+            })
+            .collect();
         let again = entries(&parts.store.hand_out(now, jobs).await?);
         parts.queue.push(&again).await?;
         metrics::counter!(crate::metrics::RECONCILED).increment(again.len() as u64);

@@ -57,12 +57,17 @@ impl Retention {
     /// The store's failure.
     pub async fn purge(&self, shard: Shard, stop: &CancellationToken) -> Result<usize, Error> {
         let parts = &self.engine.parts;
-        let Some(retention) = parts.options.retention else { return Ok(0) };
+        let Some(retention) = parts.options.retention else {
+            return Ok(0);
+        };
         let before = clock::sub(parts.clock.now(), retention);
         let mut deleted = 0;
         let mut after: Option<Cursor> = None;
         while !stop.is_cancelled() {
-            let purged = parts.store.purge(shard, before, after, parts.options.retention_batch).await?;
+            let purged = parts
+                .store
+                .purge(shard, before, after, parts.options.retention_batch)
+                .await?;
             deleted += purged.deleted;
             after = purged.next;
             if after.is_none() {

@@ -17,7 +17,10 @@ impl Harness for Memory {
     async fn start() -> Option<Self> {
         let clock = Arc::new(ManualClock::default());
         let queue = MemoryQueue::new(Arc::clone(&clock) as Arc<dyn Clock>, AGING_STEP, LEASE);
-        Some(Self { clock, queue: Arc::new(queue) })
+        Some(Self {
+            clock,
+            queue: Arc::new(queue),
+        })
     }
 
     fn queue(&self) -> SharedQueue {
@@ -45,7 +48,10 @@ struct Server {
     prefix: String,
 }
 
-#[expect(clippy::disallowed_methods, reason = "where tests run is said by their environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where tests run is said by their environment"
+)]
 fn server_url(variable: &str) -> Option<String> {
     let url = std::env::var(variable).ok();
     if url.is_none() {
@@ -67,9 +73,18 @@ impl Server {
             aging_step: AGING_STEP,
             lease: LEASE,
         };
-        let connection = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let connection = redis::Client::open(url)
+            .unwrap()
+            .get_multiplexed_async_connection()
+            .await
+            .unwrap();
         let queue = Arc::new(RedisQueue::connect(options).unwrap());
-        Some(Self { queue, advanced: std::sync::Mutex::default(), connection, prefix })
+        Some(Self {
+            queue,
+            advanced: std::sync::Mutex::default(),
+            connection,
+            prefix,
+        })
     }
 
     /// Deletes every key of ours.
@@ -78,10 +93,18 @@ impl Server {
         let mut cursor = 0_u64;
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(format!("{}*", self.prefix)).arg("COUNT").arg(10_000);
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(format!("{}*", self.prefix))
+                .arg("COUNT")
+                .arg(10_000);
             let (next, keys): (u64, Vec<Vec<u8>>) = scan.query_async(&mut connection).await.unwrap();
             if !keys.is_empty() {
-                redis::cmd("DEL").arg(keys).exec_async(&mut connection).await.unwrap();
+                redis::cmd("DEL")
+                    .arg(keys)
+                    .exec_async(&mut connection)
+                    .await
+                    .unwrap();
             }
             cursor = next;
             if cursor == 0 {
@@ -91,7 +114,11 @@ impl Server {
     }
 
     async fn forget_scripts(&self) {
-        redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut self.connection.clone()).await.unwrap();
+        redis::cmd("SCRIPT")
+            .arg("FLUSH")
+            .exec_async(&mut self.connection.clone())
+            .await
+            .unwrap();
     }
 
     fn now(&self) -> Timestamp {

@@ -12,7 +12,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Neither before nor by promotion, and after that in time.
 pub async fn a_delayed_entry_is_not_claimed_early(h: &impl Harness) {
-    h.queue().push(&[ready_in(entry(h, id(1)), MINUTE)]).await.unwrap();
+    h.queue()
+        .push(&[ready_in(entry(h, id(1)), MINUTE)])
+        .await
+        .unwrap();
     assert_eq!(promote_all(h).await, 0);
     assert!(claim_all(h, &worker("a")).await.is_empty());
     h.advance(MINUTE - Duration::from_secs(5));
@@ -26,12 +29,16 @@ pub async fn a_delayed_entry_is_not_claimed_early(h: &impl Harness) {
 /// The answer is when to look again.
 pub async fn promotion_moves_what_is_due_and_says_what_is_next(h: &impl Harness) {
     let shard = id(0).shard();
-    let all: Vec<Entry> =
-        (1..=3).map(|n| ready_in(entry(h, id_in(shard, n)), MINUTE * u32::try_from(n).unwrap())).collect();
+    let all: Vec<Entry> = (1..=3)
+        .map(|n| ready_in(entry(h, id_in(shard, n)), MINUTE * u32::try_from(n).unwrap()))
+        .collect();
     h.queue().push(&all).await.unwrap();
     let near = |next: Option<Duration>, expected: Duration| {
         let next = next.unwrap();
-        assert!(next <= expected && next + Duration::from_secs(5) > expected, "{next:?} is not {expected:?}");
+        assert!(
+            next <= expected && next + Duration::from_secs(5) > expected,
+            "{next:?} is not {expected:?}"
+        );
     };
     let promoted = h.queue().promote(shard, 10).await.unwrap();
     assert_eq!(promoted.moved, 0);
@@ -44,13 +51,18 @@ pub async fn promotion_moves_what_is_due_and_says_what_is_next(h: &impl Harness)
     let promoted = h.queue().promote(shard, 10).await.unwrap();
     assert_eq!((promoted.moved, promoted.next_in), (2, None));
     // Each stands where its own time puts it.
-    assert_eq!(ids(&claim_all(h, &worker("a")).await), [id_in(shard, 1), id_in(shard, 2), id_in(shard, 3)]);
+    assert_eq!(
+        ids(&claim_all(h, &worker("a")).await),
+        [id_in(shard, 1), id_in(shard, 2), id_in(shard, 3)]
+    );
 }
 
 /// What is left is due at once.
 pub async fn promotion_stops_at_its_limit(h: &impl Harness) {
     let shard = id(0).shard();
-    let all: Vec<Entry> = (0..25).map(|n| ready_in(entry(h, id_in(shard, n)), MINUTE)).collect();
+    let all: Vec<Entry> = (0..25)
+        .map(|n| ready_in(entry(h, id_in(shard, n)), MINUTE))
+        .collect();
     h.queue().push(&all).await.unwrap();
     h.advance(MINUTE * 2);
     let promoted = h.queue().promote(shard, 10).await.unwrap();
@@ -87,7 +99,9 @@ pub async fn a_promoted_entry_pushed_again_is_claimed_once(h: &impl Harness) {
 /// Any number of processes promote at once.
 pub async fn concurrent_promotions_move_each_entry_once(h: &impl Harness) {
     let shard = id(0).shard();
-    let all: Vec<Entry> = (0..300).map(|n| ready_in(entry(h, id_in(shard, n)), MINUTE)).collect();
+    let all: Vec<Entry> = (0..300)
+        .map(|n| ready_in(entry(h, id_in(shard, n)), MINUTE))
+        .collect();
     h.queue().push(&all).await.unwrap();
     h.advance(MINUTE * 2);
     let mut promoters = JoinSet::new();
@@ -95,7 +109,15 @@ pub async fn concurrent_promotions_move_each_entry_once(h: &impl Harness) {
         let queue = h.queue();
         promoters.spawn(async move {
             let mut moved = 0;
-            while let 1.. = queue.promote(shard, 10).await.map(|promoted| { moved += promoted.moved; promoted.moved }).unwrap() {}
+            while let 1.. = queue
+                .promote(shard, 10)
+                .await
+                .map(|promoted| {
+                    moved += promoted.moved;
+                    promoted.moved
+                })
+                .unwrap()
+            {}
             moved
         });
     }

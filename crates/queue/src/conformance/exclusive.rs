@@ -64,7 +64,10 @@ pub async fn a_higher_epoch_replaces_the_lease_of_a_lower_one(h: &impl Harness) 
     let old = entry(h, id(1));
     h.queue().push(std::slice::from_ref(&old)).await.unwrap();
     assert_eq!(claim(h, &worker("a"), 1).await.len(), 1);
-    let new = Entry { epoch: old.epoch.next(), ..old };
+    let new = Entry {
+        epoch: old.epoch.next(),
+        ..old
+    };
     h.queue().push(std::slice::from_ref(&new)).await.unwrap();
     let claimed = claim(h, &worker("b"), 1).await;
     assert_eq!(claimed[0].entry.epoch, Epoch(2));
@@ -75,7 +78,10 @@ pub async fn a_higher_epoch_replaces_the_lease_of_a_lower_one(h: &impl Harness) 
 /// Such as a late push of what was handed out again meanwhile.
 pub async fn a_lower_epoch_is_dropped_while_a_higher_one_is_leased(h: &impl Harness) {
     let old = entry(h, id(1));
-    let new = Entry { epoch: Epoch(300), ..old.clone() };
+    let new = Entry {
+        epoch: Epoch(300),
+        ..old.clone()
+    };
     h.queue().push(std::slice::from_ref(&new)).await.unwrap();
     assert_eq!(claim(h, &worker("a"), 1).await[0].entry.epoch, Epoch(300));
     h.queue().push(&[old]).await.unwrap();
@@ -85,7 +91,9 @@ pub async fn a_lower_epoch_is_dropped_while_a_higher_one_is_leased(h: &impl Harn
 /// A limit of none takes none.
 pub async fn a_claim_takes_no_more_than_its_limit(h: &impl Harness) {
     let shard = id(0).shard();
-    let all: Vec<Entry> = (0..50).map(|n| entry(h, super::fixtures::id_in(shard, n))).collect();
+    let all: Vec<Entry> = (0..50)
+        .map(|n| entry(h, super::fixtures::id_in(shard, n)))
+        .collect();
     h.queue().push(&all).await.unwrap();
     assert!(claim(h, &worker("a"), 0).await.is_empty());
     assert_eq!(claim(h, &worker("a"), 1).await.len(), 1);
@@ -96,12 +104,24 @@ pub async fn a_claim_takes_no_more_than_its_limit(h: &impl Harness) {
 /// More than any backend handles in one piece.
 pub async fn a_batch_of_thousands_goes_in_and_out(h: &impl Harness) {
     let shard = id(0).shard();
-    let all: Vec<Entry> = (0..5_000).map(|n| entry(h, super::fixtures::id_in(shard, n))).collect();
+    let all: Vec<Entry> = (0..5_000)
+        .map(|n| entry(h, super::fixtures::id_in(shard, n)))
+        .collect();
     h.queue().push(&all).await.unwrap();
-    let claimed = h.queue().claim(&worker("a"), &Served::All, None, 5_000).await.unwrap();
+    let claimed = h
+        .queue()
+        .claim(&worker("a"), &Served::All, None, 5_000)
+        .await
+        .unwrap();
     assert_eq!(claimed.len(), 5_000);
     let held = super::fixtures::held(&worker("a"), &claimed);
-    assert!(h.queue().extend(&worker("a"), super::LEASE, &held).await.unwrap().is_empty());
+    assert!(
+        h.queue()
+            .extend(&worker("a"), super::LEASE, &held)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let back: Vec<Entry> = claimed.into_iter().map(|claimed| claimed.entry).collect();
     assert!(h.queue().unknown(shard, &back).await.unwrap().is_empty());
     h.queue().release(&worker("a"), &back).await.unwrap();

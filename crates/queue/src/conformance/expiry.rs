@@ -82,7 +82,13 @@ pub async fn an_evicted_lease_is_gone(h: &impl Harness) {
     h.queue().evict(&[]).await.unwrap();
     assert!(expired_all(h).await.is_empty());
     assert_eq!(h.queue().sizes().await.unwrap().leased, 0);
-    let again: Vec<Entry> = all.into_iter().map(|entry| Entry { epoch: Epoch(2), ..entry }).collect();
+    let again: Vec<Entry> = all
+        .into_iter()
+        .map(|entry| Entry {
+            epoch: Epoch(2),
+            ..entry
+        })
+        .collect();
     h.queue().push(&again).await.unwrap();
     assert_eq!(claim_all(h, &worker("b")).await.len(), 10);
 }
@@ -95,18 +101,34 @@ pub async fn an_eviction_spares_a_lease_that_changed_hands(h: &impl Harness) {
     h.advance(LEASE * 2);
     let expired = expired_all(h).await;
     h.queue().evict(&expired).await.unwrap();
-    h.queue().push(&[all[0].clone(), Entry { epoch: Epoch(2), ..all[1].clone() }]).await.unwrap();
+    h.queue()
+        .push(&[
+            all[0].clone(),
+            Entry {
+                epoch: Epoch(2),
+                ..all[1].clone()
+            },
+        ])
+        .await
+        .unwrap();
     assert_eq!(claim_all(h, &worker("b")).await.len(), 2);
     h.queue().evict(&expired).await.unwrap();
     let leases = h.queue().leases(&[id(0), id(1)]).await.unwrap();
-    assert!(leases.iter().all(|lease| lease.as_ref().unwrap().worker == worker("b")));
+    assert!(
+        leases
+            .iter()
+            .all(|lease| lease.as_ref().unwrap().worker == worker("b"))
+    );
 }
 
 /// So that the list of workers does not grow with every restart.
 pub async fn a_silent_worker_that_holds_nothing_is_forgotten(h: &impl Harness) {
     h.queue().push(&entries(h, 10)).await.unwrap();
     for shard in Shard::all() {
-        h.queue().claim(&worker("a"), &crate::Served::All, Some(shard), 1).await.unwrap();
+        h.queue()
+            .claim(&worker("a"), &crate::Served::All, Some(shard), 1)
+            .await
+            .unwrap();
     }
     h.queue().extend(&worker("b"), LEASE, &[]).await.unwrap();
     assert_eq!(h.queue().sizes().await.unwrap().workers, 2);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scheduler_domain::{Entry, Epoch, JobId, Lease, Priority, QueueName, Shard, Timestamp, WorkerId, clock};
+use scheduler_domain::{Entry, Epoch, JobId, Lease, Priority, QueueName, Shard, WorkerId, clock};
 use uuid::Uuid;
 
 use super::Harness;
@@ -54,19 +54,30 @@ pub fn entries(h: &impl Harness, count: u64) -> Vec<Entry> {
 /// As `entry`, ready `ago` earlier.
 #[must_use]
 pub fn ready_since(entry: Entry, ago: Duration) -> Entry {
-    Entry { ready_at: clock::sub(entry.ready_at, ago), ..entry }
+    Entry {
+        ready_at: clock::sub(entry.ready_at, ago),
+        ..entry
+    }
 }
 
 /// As `entry`, ready `later`.
 #[must_use]
 pub fn ready_in(entry: Entry, later: Duration) -> Entry {
-    Entry { ready_at: clock::add(entry.ready_at, later), ..entry }
+    Entry {
+        ready_at: clock::add(entry.ready_at, later),
+        ..entry
+    }
 }
 
 /// What a worker says it holds after `claimed`.
 #[must_use]
 pub fn held(worker: &WorkerId, claimed: &[Claimed]) -> Vec<Lease> {
-    let lease = |c: &Claimed| Lease { id: c.entry.id, epoch: c.entry.epoch, worker: worker.clone(), since: c.at };
+    let lease = |c: &Claimed| Lease {
+        id: c.entry.id,
+        epoch: c.entry.epoch,
+        worker: worker.clone(),
+        since: c.at,
+    };
     claimed.iter().map(lease).collect()
 }
 
@@ -96,7 +107,10 @@ pub async fn claim_all(h: &impl Harness, worker: &WorkerId) -> Vec<Claimed> {
 /// Claims and acknowledges until nothing is left.
 pub async fn drain(h: &impl Harness, worker: &WorkerId) -> Vec<Claimed> {
     let all = claim_all(h, worker).await;
-    let ended: Vec<_> = all.iter().map(|claimed| (claimed.entry.id, claimed.entry.epoch)).collect();
+    let ended: Vec<_> = all
+        .iter()
+        .map(|claimed| (claimed.entry.id, claimed.entry.epoch))
+        .collect();
     h.queue().ack(worker, &ended).await.unwrap();
     all
 }

@@ -10,7 +10,13 @@ use super::fixtures::{claim_all, entries, entry, id, id_in, promote_all, ready_i
 /// Ready, delayed, leased, promoted, released.
 pub async fn known_entries_are_known_wherever_they_are(h: &impl Harness) {
     let shard = id(0).shard();
-    let unknown = async |entry: &Entry| !h.queue().unknown(shard, std::slice::from_ref(entry)).await.unwrap().is_empty();
+    let unknown = async |entry: &Entry| {
+        !h.queue()
+            .unknown(shard, std::slice::from_ref(entry))
+            .await
+            .unwrap()
+            .is_empty()
+    };
     let late = ready_in(entry(h, id_in(shard, 1)), Duration::from_secs(60));
     assert!(unknown(&late).await);
     h.queue().push(std::slice::from_ref(&late)).await.unwrap();
@@ -23,7 +29,10 @@ pub async fn known_entries_are_known_wherever_they_are(h: &impl Harness) {
     h.queue().release(&worker("a"), &[claimed]).await.unwrap();
     assert!(!unknown(&late).await, "released");
     claim_all(h, &worker("a")).await;
-    h.queue().ack(&worker("a"), &[(late.id, late.epoch)]).await.unwrap();
+    h.queue()
+        .ack(&worker("a"), &[(late.id, late.epoch)])
+        .await
+        .unwrap();
     assert!(unknown(&late).await, "acknowledged");
     assert!(h.queue().unknown(shard, &[]).await.unwrap().is_empty());
 }
@@ -31,13 +40,24 @@ pub async fn known_entries_are_known_wherever_they_are(h: &impl Harness) {
 /// The answer is those asked about, in their order.
 pub async fn entries_under_another_epoch_are_unknown(h: &impl Harness) {
     let shard = id(0).shard();
-    let known: Vec<Entry> = (0..6).map(|n| Entry { epoch: Epoch(3), ..entry(h, id_in(shard, n)) }).collect();
+    let known: Vec<Entry> = (0..6)
+        .map(|n| Entry {
+            epoch: Epoch(3),
+            ..entry(h, id_in(shard, n))
+        })
+        .collect();
     h.queue().push(&known[..3]).await.unwrap();
     claim_all(h, &worker("a")).await;
     h.queue().push(&known[3..]).await.unwrap();
     assert!(h.queue().unknown(shard, &known).await.unwrap().is_empty());
     for epoch in [2, 4] {
-        let other: Vec<Entry> = known.iter().map(|entry| Entry { epoch: Epoch(epoch), ..entry.clone() }).collect();
+        let other: Vec<Entry> = known
+            .iter()
+            .map(|entry| Entry {
+                epoch: Epoch(epoch),
+                ..entry.clone()
+            })
+            .collect();
         assert_eq!(h.queue().unknown(shard, &other).await.unwrap(), other);
     }
 }
@@ -47,7 +67,10 @@ pub async fn everything_is_unknown_after_a_loss(h: &impl Harness) {
     let shard = id(0).shard();
     let all: Vec<Entry> = (0..10).map(|n| entry(h, id_in(shard, n))).collect();
     h.queue().push(&all).await.unwrap();
-    h.queue().claim(&worker("a"), &crate::Served::All, None, 5).await.unwrap();
+    h.queue()
+        .claim(&worker("a"), &crate::Served::All, None, 5)
+        .await
+        .unwrap();
     h.lose_everything().await;
     assert_eq!(h.queue().unknown(shard, &all).await.unwrap(), all);
     assert!(claim_all(h, &worker("a")).await.is_empty());
@@ -88,8 +111,18 @@ pub async fn one_owner_is_elected_until_its_time_is_up(h: &impl Harness) {
 pub async fn every_shard_elects_by_itself(h: &impl Harness) {
     for (shard, n) in Shard::all().zip(0..) {
         let owner = if n % 2 == 0 { "even" } else { "odd" };
-        assert!(h.queue().elect(shard, owner, Duration::from_secs(60)).await.unwrap());
-        assert!(!h.queue().elect(shard, "other", Duration::from_secs(60)).await.unwrap());
+        assert!(
+            h.queue()
+                .elect(shard, owner, Duration::from_secs(60))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !h.queue()
+                .elect(shard, "other", Duration::from_secs(60))
+                .await
+                .unwrap()
+        );
     }
 }
 
@@ -105,7 +138,13 @@ pub async fn scripts_are_taught_again(h: &impl Harness) {
     assert_eq!(claimed.len(), 100);
     h.forget_scripts().await;
     let held = super::fixtures::held(&worker("a"), &claimed);
-    assert!(h.queue().extend(&worker("a"), super::LEASE, &held).await.unwrap().is_empty());
+    assert!(
+        h.queue()
+            .extend(&worker("a"), super::LEASE, &held)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     h.forget_scripts().await;
     let back: Vec<Entry> = claimed.into_iter().map(|claimed| claimed.entry).collect();
     h.queue().release(&worker("a"), &back).await.unwrap();

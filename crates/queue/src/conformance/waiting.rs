@@ -19,7 +19,11 @@ const PROMPT: Duration = Duration::from_secs(2);
 const BEGUN: Duration = Duration::from_millis(100);
 
 /// A wait in a task, begun.
-async fn waiter(h: &impl Harness, served: Served, longest: Duration) -> JoinHandle<(Option<Shard>, Duration)> {
+async fn waiter(
+    h: &impl Harness,
+    served: Served,
+    longest: Duration,
+) -> JoinHandle<(Option<Shard>, Duration)> {
     let queue = h.queue();
     let task = tokio::spawn(async move {
         let begun = Instant::now();
@@ -42,7 +46,10 @@ pub async fn a_push_wakes_who_waits(h: &impl Harness) {
         h.queue().push(&[entry(h, id(5))]).await.unwrap();
         assert_eq!(is_woken(waiter).await, Some(shard));
         assert_eq!(claim(h, &worker("a"), 1).await.len(), 1);
-        h.queue().ack(&worker("a"), &[(id(5), entry(h, id(5)).epoch)]).await.unwrap();
+        h.queue()
+            .ack(&worker("a"), &[(id(5), entry(h, id(5)).epoch)])
+            .await
+            .unwrap();
     }
 }
 
@@ -53,7 +60,10 @@ pub async fn a_push_before_the_wait_is_not_missed(h: &impl Harness) {
         h.queue().push(&[entry(h, id(1))]).await.unwrap();
         assert!(is_woken(waiter(h, served, LONG).await).await.is_some());
         claim(h, &worker("a"), 1).await;
-        h.queue().ack(&worker("a"), &[(id(1), entry(h, id(1)).epoch)]).await.unwrap();
+        h.queue()
+            .ack(&worker("a"), &[(id(1), entry(h, id(1)).epoch)])
+            .await
+            .unwrap();
     }
 }
 
@@ -62,7 +72,13 @@ pub async fn a_release_wakes_who_waits(h: &impl Harness) {
     h.queue().push(&[entry(h, id(1))]).await.unwrap();
     let back = claim(h, &worker("a"), 1).await.remove(0).entry;
     // Whatever was left of the push.
-    while h.queue().wait(&Served::All, Duration::from_millis(50)).await.unwrap().is_some() {}
+    while h
+        .queue()
+        .wait(&Served::All, Duration::from_millis(50))
+        .await
+        .unwrap()
+        .is_some()
+    {}
     let waiter = waiter(h, Served::All, LONG).await;
     h.queue().release(&worker("a"), &[back]).await.unwrap();
     assert!(is_woken(waiter).await.is_some());
@@ -70,7 +86,10 @@ pub async fn a_release_wakes_who_waits(h: &impl Harness) {
 
 /// And the push of something delayed does not have to.
 pub async fn a_promotion_wakes_who_waits(h: &impl Harness) {
-    h.queue().push(&[ready_in(entry(h, id(1)), Duration::from_secs(60))]).await.unwrap();
+    h.queue()
+        .push(&[ready_in(entry(h, id(1)), Duration::from_secs(60))])
+        .await
+        .unwrap();
     let waiter = waiter(h, Served::Only(vec![queue("default")]), LONG).await;
     h.advance(Duration::from_secs(61));
     h.queue().promote(id(1).shard(), 10).await.unwrap();
@@ -80,7 +99,13 @@ pub async fn a_promotion_wakes_who_waits(h: &impl Harness) {
 /// At once, although nobody knew it.
 pub async fn a_new_queue_wakes_who_serves_all(h: &impl Harness) {
     let waiter = waiter(h, Served::All, LONG).await;
-    h.queue().push(&[Entry { queue: queue("brand-new"), ..entry(h, id(1)) }]).await.unwrap();
+    h.queue()
+        .push(&[Entry {
+            queue: queue("brand-new"),
+            ..entry(h, id(1))
+        }])
+        .await
+        .unwrap();
     assert!(is_woken(waiter).await.is_some());
 }
 
@@ -88,7 +113,13 @@ pub async fn a_new_queue_wakes_who_serves_all(h: &impl Harness) {
 pub async fn a_push_to_another_queue_wakes_nobody(h: &impl Harness) {
     let longest = Duration::from_millis(600);
     let waiter = waiter(h, Served::Only(vec![queue("mine")]), longest).await;
-    h.queue().push(&[Entry { queue: queue("theirs"), ..entry(h, id(1)) }]).await.unwrap();
+    h.queue()
+        .push(&[Entry {
+            queue: queue("theirs"),
+            ..entry(h, id(1))
+        }])
+        .await
+        .unwrap();
     let (woken, after) = waiter.await.unwrap();
     assert_eq!(woken, None);
     assert!(after >= longest - Duration::from_millis(50), "{after:?}");
@@ -101,7 +132,10 @@ pub async fn as_many_are_woken_as_there_are_entries(h: &impl Harness) {
         waiters.push(waiter(h, Served::All, LONG).await);
     }
     let shard = id(0).shard();
-    h.queue().push(&(0..8).map(|n| entry(h, id_in(shard, n))).collect::<Vec<_>>()).await.unwrap();
+    h.queue()
+        .push(&(0..8).map(|n| entry(h, id_in(shard, n))).collect::<Vec<_>>())
+        .await
+        .unwrap();
     for waiter in waiters {
         assert!(is_woken(waiter).await.is_some());
     }
@@ -113,7 +147,10 @@ pub async fn a_wait_ends_when_its_time_is_up(h: &impl Harness) {
         let begun = Instant::now();
         assert_eq!(h.queue().wait(&Served::All, longest).await.unwrap(), None);
         let took = begun.elapsed();
-        assert!(took + Duration::from_millis(50) >= longest && took < longest + PROMPT, "{took:?} for {longest:?}");
+        assert!(
+            took + Duration::from_millis(50) >= longest && took < longest + PROMPT,
+            "{took:?} for {longest:?}"
+        );
     }
 }
 
@@ -124,9 +161,15 @@ pub async fn a_wait_that_is_dropped_loses_no_wakeup(h: &impl Harness) {
         dropped.abort();
         tokio::time::sleep(Duration::from_millis(pause)).await;
         h.queue().push(&[entry(h, id(1))]).await.unwrap();
-        assert!(is_woken(waiter(h, Served::All, LONG).await).await.is_some(), "{pause} ms");
+        assert!(
+            is_woken(waiter(h, Served::All, LONG).await).await.is_some(),
+            "{pause} ms"
+        );
         assert_eq!(claim(h, &worker("a"), 1).await.len(), 1);
-        h.queue().ack(&worker("a"), &[(id(1), entry(h, id(1)).epoch)]).await.unwrap();
+        h.queue()
+            .ack(&worker("a"), &[(id(1), entry(h, id(1)).epoch)])
+            .await
+            .unwrap();
     }
 }
 
@@ -163,7 +206,10 @@ pub async fn nothing_is_left_behind_by_workers_that_wait_and_claim(h: &impl Harn
                     continue;
                 }
                 done.extend(ids(&claimed));
-                queue.ack(&worker, &[(claimed[0].entry.id, claimed[0].entry.epoch)]).await.unwrap();
+                queue
+                    .ack(&worker, &[(claimed[0].entry.id, claimed[0].entry.epoch)])
+                    .await
+                    .unwrap();
             }
         });
     }

@@ -27,7 +27,10 @@ impl Dispatch for MemoryQueue {
             let mut state = self.state();
             for entry in entries {
                 let shard = state.shard_mut(entry.id.shard());
-                if shard.leased_epoch(entry.id).is_some_and(|leased| leased >= entry.epoch) {
+                if shard
+                    .leased_epoch(entry.id)
+                    .is_some_and(|leased| leased >= entry.epoch)
+                {
                     continue;
                 }
                 if entry.ready_at <= now {
@@ -62,7 +65,11 @@ impl Dispatch for MemoryQueue {
                 if !state.is_alive(worker, now) {
                     state.workers.insert(worker.clone(), clock::add(now, self.lease));
                 }
-                state.recent.taken(claimed.iter().map(|claimed| (claimed.entry.id, claimed.entry.epoch)));
+                state.recent.taken(
+                    claimed
+                        .iter()
+                        .map(|claimed| (claimed.entry.id, claimed.entry.epoch)),
+                );
                 return Ok(claimed);
             }
         }
@@ -88,7 +95,6 @@ impl Dispatch for MemoryQueue {
     async fn extend(&self, worker: &WorkerId, ttl: Duration, held: &[Lease]) -> Result<Vec<JobId>, Error> {
         let deadline = clock::add(self.clock.now(), ttl);
         let mut state = self.state();
-        state.recent.age();
         state.workers.insert(worker.clone(), deadline);
         let mut lost = Vec::new();
         for lease in held {
@@ -101,7 +107,11 @@ impl Dispatch for MemoryQueue {
                 Some(other) if other.epoch == lease.epoch && other.worker != *worker => lost.push(lease.id),
                 Some(ours) if ours.epoch == lease.epoch => {}
                 _ => {
-                    let held = Held { epoch: lease.epoch, worker: worker.clone(), since: lease.since };
+                    let held = Held {
+                        epoch: lease.epoch,
+                        worker: worker.clone(),
+                        since: lease.since,
+                    };
                     leases.insert(lease.id, held);
                 }
             }
@@ -124,7 +134,9 @@ impl Dispatch for MemoryQueue {
     async fn release(&self, worker: &WorkerId, unstarted: &[Entry]) -> Result<(), Error> {
         {
             let mut state = self.state();
-            state.recent.given_up(unstarted.iter().map(|entry| (entry.id, entry.epoch)));
+            state
+                .recent
+                .given_up(unstarted.iter().map(|entry| (entry.id, entry.epoch)));
             for entry in unstarted {
                 let shard = state.shard_mut(entry.id.shard());
                 if shard.is_held_by(worker, entry.id, entry.epoch) {
@@ -139,11 +151,13 @@ impl Dispatch for MemoryQueue {
 
     async fn remove(&self, entries: &[Entry]) -> Result<(), Error> {
         let mut state = self.state();
-        state.recent.given_up(entries.iter().map(|entry| (entry.id, entry.epoch)));
         for entry in entries {
             let shard = state.shard_mut(entry.id.shard());
             shard.forget((entry.id, entry.epoch));
-            if shard.leased_epoch(entry.id).is_some_and(|leased| leased <= entry.epoch) {
+            if shard
+                .leased_epoch(entry.id)
+                .is_some_and(|leased| leased <= entry.epoch)
+            {
                 shard.leases.remove(&entry.id);
             }
         }
@@ -183,14 +197,23 @@ impl ShardState {
                 Some((clock::add(ready_at, priority.penalty(step)), (id, epoch)))
             });
             let Some((_, key)) = heads.min() else { break };
-            let Some(super::state::Waiting::Ready(entry)) = self.entries.get(&key) else { break };
+            let Some(super::state::Waiting::Ready(entry)) = self.entries.get(&key) else {
+                break;
+            };
             let entry = entry.clone();
             self.forget(key);
             // Leased already: a late push of what somebody works on, or of an attempt that is over.
-            if self.leased_epoch(entry.id).is_some_and(|leased| leased >= entry.epoch) {
+            if self
+                .leased_epoch(entry.id)
+                .is_some_and(|leased| leased >= entry.epoch)
+            {
                 continue;
             }
-            let held = Held { epoch: entry.epoch, worker: worker.clone(), since: now };
+            let held = Held {
+                epoch: entry.epoch,
+                worker: worker.clone(),
+                since: now,
+            };
             self.leases.insert(entry.id, held);
             claimed.push(Claimed { entry, at: now });
         }

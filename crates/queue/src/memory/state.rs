@@ -57,7 +57,10 @@ impl ShardState {
             None => {}
         }
         let line = (entry.queue.clone(), entry.priority);
-        self.ready.entry(line).or_default().insert((entry.ready_at, entry.id, entry.epoch));
+        self.ready
+            .entry(line)
+            .or_default()
+            .insert((entry.ready_at, entry.id, entry.epoch));
         self.entries.insert(key, Waiting::Ready(entry.clone()));
     }
 
@@ -96,7 +99,9 @@ impl ShardState {
 
     /// Whether `worker` holds this lease.
     pub(super) fn is_held_by(&self, worker: &WorkerId, id: JobId, epoch: Epoch) -> bool {
-        self.leases.get(&id).is_some_and(|held| held.epoch == epoch && held.worker == *worker)
+        self.leases
+            .get(&id)
+            .is_some_and(|held| held.epoch == epoch && held.worker == *worker)
     }
 }
 
@@ -115,16 +120,28 @@ impl State {
 
     pub(super) fn lease(&self, id: JobId) -> Option<Lease> {
         let held = self.shard(id.shard()).leases.get(&id)?;
-        Some(Lease { id, epoch: held.epoch, worker: held.worker.clone(), since: held.since })
+        Some(Lease {
+            id,
+            epoch: held.epoch,
+            worker: held.worker.clone(),
+            since: held.since,
+        })
     }
 
     pub(super) fn depths(&self, now: Timestamp) -> Vec<Depth> {
         let mut lines: BTreeMap<&Line, Depth> = BTreeMap::new();
         for (line, places) in self.shards.iter().flat_map(|shard| &shard.ready) {
             let (queue, priority) = line.clone();
-            let depth = lines.entry(line).or_insert(Depth { queue, priority, ready: 0, oldest: None });
+            let depth = lines.entry(line).or_insert(Depth {
+                queue,
+                priority,
+                ready: 0,
+                oldest: None,
+            });
             depth.ready += places.len() as u64;
-            depth.oldest = depth.oldest.max(places.first().map(|(ready_at, ..)| clock::since(now, *ready_at)));
+            depth.oldest = depth
+                .oldest
+                .max(places.first().map(|(ready_at, ..)| clock::since(now, *ready_at)));
         }
         lines.into_values().collect()
     }
@@ -142,6 +159,9 @@ impl State {
 
     #[cfg(any(test, feature = "testing"))]
     pub(super) fn lose_everything(&mut self) {
-        *self = Self { incarnation: self.incarnation + 1, ..Self::default() };
+        *self = Self {
+            incarnation: self.incarnation + 1,
+            ..Self::default()
+        };
     }
 }

@@ -47,7 +47,12 @@ impl Upkeep for MemoryQueue {
             .iter()
             .filter(|(_, held)| !state.is_alive(&held.worker, now))
             .take(limit)
-            .map(|(id, held)| Lease { id: *id, epoch: held.epoch, worker: held.worker.clone(), since: held.since })
+            .map(|(id, held)| Lease {
+                id: *id,
+                epoch: held.epoch,
+                worker: held.worker.clone(),
+                since: held.since,
+            })
             .collect();
         // A worker that is not on the list counts as silent, so nothing is lost with those whose time is up.
         state.workers.retain(|_, deadline| *deadline > now);
@@ -56,7 +61,6 @@ impl Upkeep for MemoryQueue {
 
     async fn evict(&self, leases: &[Lease]) -> Result<(), Error> {
         let mut state = self.state();
-        state.recent.given_up(leases.iter().map(|lease| (lease.id, lease.epoch)));
         for lease in leases {
             let shard = state.shard_mut(lease.id.shard());
             if shard.is_held_by(&lease.worker, lease.id, lease.epoch) {
@@ -84,10 +88,16 @@ impl Upkeep for MemoryQueue {
     async fn elect(&self, shard: Shard, owner: &str, ttl: Duration) -> Result<bool, Error> {
         let now = self.clock.now();
         let mut state = self.state();
-        if state.elected.get(&shard).is_some_and(|(holder, until)| holder != owner && *until > now) {
+        if state
+            .elected
+            .get(&shard)
+            .is_some_and(|(holder, until)| holder != owner && *until > now)
+        {
             return Ok(false);
         }
-        state.elected.insert(shard, (owner.to_owned(), clock::add(now, ttl)));
+        state
+            .elected
+            .insert(shard, (owner.to_owned(), clock::add(now, ttl)));
         Ok(true)
     }
 }

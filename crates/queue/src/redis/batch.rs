@@ -23,13 +23,19 @@ pub(super) fn by_shard(entries: &[Entry]) -> BTreeMap<Shard, Lines<'_>> {
     let mut shards: BTreeMap<Shard, Lines<'_>> = BTreeMap::new();
     for entry in entries {
         let lines = shards.entry(entry.id.shard()).or_default();
-        lines.entry((&entry.queue, entry.priority)).or_default().push(entry);
+        lines
+            .entry((&entry.queue, entry.priority))
+            .or_default()
+            .push(entry);
     }
     shards
 }
 
 /// Sorts what belongs to ids into shards.
-pub(super) fn group<T>(items: impl IntoIterator<Item = T>, id: impl Fn(&T) -> JobId) -> BTreeMap<Shard, Vec<T>> {
+pub(super) fn group<T>(
+    items: impl IntoIterator<Item = T>,
+    id: impl Fn(&T) -> JobId,
+) -> BTreeMap<Shard, Vec<T>> {
     let mut shards: BTreeMap<Shard, Vec<T>> = BTreeMap::new();
     for item in items {
         shards.entry(id(&item).shard()).or_default().push(item);
@@ -41,7 +47,9 @@ impl Call {
     /// The arguments that `each_line` in the scripts walks.
     pub(super) fn lines(mut self, lines: &Lines<'_>, places: Places) -> Self {
         for ((queue, priority), entries) in lines {
-            self = self.arg(line(queue, *priority)).arg(entries.len());
+            let line = line(queue, *priority);
+            self = self.arg(&line).arg(entries.len());
+            self.lines.push(line);
             for entry in entries {
                 self = self.arg(&member_of(entry)[..]);
                 if places == Places::With {

@@ -37,11 +37,16 @@ impl<'a> Bells<'a> {
     pub(super) fn calls(self, keys: &Keys) -> impl Iterator<Item = Call> {
         let any = (!self.all.is_empty()).then(|| ring(&keys.any_bell(), &self.all));
         let queues = self.by_queue.into_iter().filter(|(_, tokens)| !tokens.is_empty());
-        queues.map(|(queue, tokens)| ring(&keys.bell(queue), &tokens)).chain(any)
+        queues
+            .map(|(queue, tokens)| ring(&keys.bell(queue), &tokens))
+            .chain(any)
     }
 }
 
 /// Adds `tokens` to the bell at `key`.
 pub(super) fn ring(key: &str, tokens: &[u8]) -> Call {
-    Call::script(&scripts::RING, &[key]).arg(tokens).arg(MOST_TOKENS).arg(TOKEN_TTL_MS)
+    Call::script(&scripts::RING, &[key])
+        .arg(tokens)
+        .arg(MOST_TOKENS)
+        .arg(TOKEN_TTL_MS)
 }

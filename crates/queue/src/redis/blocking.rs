@@ -54,7 +54,12 @@ impl ManageConnection for Manager {
         // Half a second, if nothing is said: shorter than every wait.
         inner.set_response_timeout(self.command_timeout);
         let id = redis::cmd("CLIENT").arg("ID").query_async(&mut inner).await?;
-        Ok(Blocking { inner, id, command_timeout: self.command_timeout, broken: false })
+        Ok(Blocking {
+            inner,
+            id,
+            command_timeout: self.command_timeout,
+            broken: false,
+        })
     }
 
     async fn is_valid(&self, connection: &mut Blocking) -> Result<(), RedisError> {
@@ -77,7 +82,11 @@ impl Blocking {
         connection.set_response_timeout(longest + self.command_timeout);
         // Zero would mean: for ever.
         let seconds = longest.as_secs_f64().max(0.001);
-        let answer = redis::cmd("BLPOP").arg(lists).arg(seconds).query_async(&mut connection).await?;
+        let answer = redis::cmd("BLPOP")
+            .arg(lists)
+            .arg(seconds)
+            .query_async(&mut connection)
+            .await?;
         self.broken = false;
         Ok(answer)
     }

@@ -13,24 +13,39 @@ pub(super) struct Call {
     pub(super) script: Option<&'static LazyLock<Script>>,
     /// Whose keys it touches.
     pub(super) shard: Option<Shard>,
+    /// Which lines of that shard it names.
+    pub(super) lines: Vec<String>,
 }
 
 impl Call {
     /// A plain command.
     pub(super) fn command(name: &str) -> Self {
-        Self { command: redis::cmd(name), script: None, shard: None }
+        Self {
+            command: redis::cmd(name),
+            script: None,
+            shard: None,
+            lines: Vec::new(),
+        }
     }
 
     /// A script with these keys.
     pub(super) fn script(script: &'static LazyLock<Script>, keys: &[&str]) -> Self {
         let mut command = redis::cmd("EVALSHA");
         command.arg(&script.hash).arg(keys.len()).arg(keys);
-        Self { command, script: Some(script), shard: None }
+        Self {
+            command,
+            script: Some(script),
+            shard: None,
+            lines: Vec::new(),
+        }
     }
 
     /// Names the shard whose keys it touches.
     pub(super) fn of(self, shard: Shard) -> Self {
-        Self { shard: Some(shard), ..self }
+        Self {
+            shard: Some(shard),
+            ..self
+        }
     }
 
     /// One more argument (or several).

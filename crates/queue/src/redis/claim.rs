@@ -37,7 +37,10 @@ impl Default for Claims {
         // Random, so that two connections in the name of one worker do not use the same numbers.
         let mut seed = [0; 8];
         SystemEntropy.fill(&mut seed);
-        Self { next: AtomicU64::new(u64::from_le_bytes(seed)), workers: Mutex::default() }
+        Self {
+            next: AtomicU64::new(u64::from_le_bytes(seed)),
+            workers: Mutex::default(),
+        }
     }
 }
 
@@ -49,7 +52,10 @@ impl Claims {
 
     /// Forgets a worker that will not claim any more.
     pub(super) fn forget(&self, worker: &WorkerId) {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner).remove(worker);
+        self.workers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(worker);
     }
 }
 
@@ -83,7 +89,12 @@ pub(super) async fn claim(
     if limit == 0 || matches!(served, Served::Only(queues) if queues.is_empty()) {
         return Ok(Vec::new());
     }
-    let claimant = Claimant { queue, worker, lines, limit };
+    let claimant = Claimant {
+        queue,
+        worker,
+        lines,
+        limit,
+    };
     let doubts = queue.claims.of(worker);
     let mut doubts = doubts.lock().await;
     while let Some(doubt) = doubts.pop() {
@@ -109,7 +120,10 @@ pub(super) async fn claim(
 
 /// Every line of these queues.
 fn lines(queues: &[QueueName]) -> Vec<String> {
-    queues.iter().flat_map(|queue| Priority::ALL.map(|priority| line(queue, priority))).collect()
+    queues
+        .iter()
+        .flat_map(|queue| Priority::ALL.map(|priority| line(queue, priority)))
+        .collect()
 }
 
 impl Claimant<'_> {
@@ -127,16 +141,19 @@ impl Claimant<'_> {
     async fn ask(&self, doubt: Doubt, doubts: &mut Vec<Doubt>) -> Result<Answer, Error> {
         let Doubt { shard, number } = doubt;
         let keys = self.queue.keys.of(shard);
-        let call = Call::script(&scripts::CLAIM, &[&keys.lines, &keys.leases, &keys.workers, &keys.claims])
-            .of(shard)
-            .arg(self.queue.skew())
-            .arg(&keys.ready)
-            .arg(self.worker.as_str())
-            .arg(&number.to_be_bytes()[..])
-            .arg(self.limit)
-            .arg(micros(self.queue.options.aging_step))
-            .arg(micros(self.queue.options.lease))
-            .arg(&self.lines);
+        let call = Call::script(
+            &scripts::CLAIM,
+            &[&keys.lines, &keys.leases, &keys.workers, &keys.claims],
+        )
+        .of(shard)
+        .arg(self.queue.skew())
+        .arg(&keys.ready)
+        .arg(self.worker.as_str())
+        .arg(&number.to_be_bytes()[..])
+        .arg(self.limit)
+        .arg(micros(self.queue.options.aging_step))
+        .arg(micros(self.queue.options.lease))
+        .arg(&self.lines);
         // In doubt from before it is sent, so that it is even if this future is dropped, until the server has spoken.
         doubts.push(doubt);
         let answered = self.queue.link.try_ask(call).await;
@@ -153,23 +170,39 @@ impl Claimant<'_> {
 
     /// The shards but `first` that have something, in order from there.
     async fn peek(&self, first: Shard) -> Result<Vec<Shard>, Error> {
-        let others: Vec<Shard> =
-            (1..u64::from(Shard::COUNT)).map(|n| Shard::wrapping(u64::from(first.byte()) + n)).collect();
+        let others: Vec<Shard> = (1..u64::from(Shard::COUNT))
+            .map(|n| Shard::wrapping(u64::from(first.byte()) + n))
+            .collect();
         let calls = others.iter().map(|shard| {
             let keys = self.queue.keys.of(*shard);
-            Call::script(&scripts::PEEK, &[&keys.lines]).of(*shard).arg(&keys.ready).arg(&self.lines)
+            Call::script(&scripts::PEEK, &[&keys.lines])
+                .of(*shard)
+                .arg(&keys.ready)
+                .arg(&self.lines)
         });
         let answers = self.queue.link.ask_all(CONTEXT, calls.collect()).await?;
-        Ok(others.into_iter().zip(answers).filter(|(_, any)| read_number(any) == Some(1)).map(|(shard, _)| shard).collect())
+        Ok(others
+            .into_iter()
+            .zip(answers)
+            .filter(|(_, any)| read_number(any) == Some(1))
+            .map(|(shard, _)| shard)
+            .collect())
     }
 
     /// What this claim may keep: the answer to one in doubt may be larger than what is asked for now.
     async fn keep(&self, mut claimed: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
-        let surplus: Vec<Entry> = claimed.drain(self.limit.min(claimed.len())..).map(|claimed| claimed.entry).collect();
+        let surplus: Vec<Entry> = claimed
+            .drain(self.limit.min(claimed.len())..)
+            .map(|claimed| claimed.entry)
+            .collect();
         if !surplus.is_empty() {
             give_up::release(self.queue, self.worker, &surplus).await?;
         }
-        self.queue.recent().taken(claimed.iter().map(|claimed| (claimed.entry.id, claimed.entry.epoch)));
+        self.queue.recent().taken(
+            claimed
+                .iter()
+                .map(|claimed| (claimed.entry.id, claimed.entry.epoch)),
+        );
         Ok(claimed)
     }
 }
@@ -177,21 +210,34 @@ impl Claimant<'_> {
 /// Reads the answer of `claim.lua`.
 fn read(answer: &Value) -> Option<Answer> {
     let Value::Array(values) = answer else { return None };
-    let [now, dropped, runs @ ..] = values.as_slice() else { return None };
+    let [now, dropped, runs @ ..] = values.as_slice() else {
+        return None;
+    };
     let at = read_time(now)?;
-    let mut answer = Answer { claimed: Vec::new(), dropped: read_number(dropped)? };
+    let mut answer = Answer {
+        claimed: Vec::new(),
+        dropped: read_number(dropped)?,
+    };
     let mut rest = runs;
     while let [line, count, more @ ..] = rest {
         let count = usize::try_from(read_number(count)?).ok()?;
         let (entries, others) = more.split_at_checked(count.checked_mul(2)?)?;
         rest = others;
         // A line that is not ours was written by somebody else; its entries stay leased until the worker's time is up.
-        let Some((queue, priority)) = parse_line(read_bytes(line)?) else { continue };
+        let Some((queue, priority)) = parse_line(read_bytes(line)?) else {
+            continue;
+        };
         for entry in entries.chunks_exact(2) {
             let (id, epoch) = read_member(read_bytes(&entry[0])?)?;
             // A score that is no moment did not come from us either; the store will know the job or not.
             let ready_at = read_time(&entry[1]).unwrap_or(at);
-            let entry = Entry { id, epoch, queue: queue.clone(), priority, ready_at };
+            let entry = Entry {
+                id,
+                epoch,
+                queue: queue.clone(),
+                priority,
+                ready_at,
+            };
             answer.claimed.push(Claimed { entry, at });
         }
     }

@@ -58,7 +58,10 @@ pub(super) fn read_number(value: &Value) -> Option<i64> {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "`as` holds at the ends of i64; microseconds are exact below 2^53")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`as` holds at the ends of i64; microseconds are exact below 2^53"
+)]
 fn rounded(number: f64) -> i64 {
     number.round() as i64
 }
@@ -117,7 +120,11 @@ mod tests {
 
     #[test]
     fn hints_round_trip_and_rubbish_is_refused() {
-        for sent in [Hint::Changed(vec![ID; 3]), Hint::Changed(Vec::new()), Hint::Cancelled(ID)] {
+        for sent in [
+            Hint::Changed(vec![ID; 3]),
+            Hint::Changed(Vec::new()),
+            Hint::Cancelled(ID),
+        ] {
             assert_eq!(read_hint(&hint(&sent)), Some(sent));
         }
         for rubbish in [&b""[..], b"\x01abc", b"\x02", b"\x09", &[2; 33]] {
@@ -127,7 +134,15 @@ mod tests {
 
     #[test]
     fn a_lease_cut_short_is_none() {
-        let whole = [&[0, 0, 0, 1][..], &1_767_225_600_000_000_i64.to_be_bytes(), &[0; 8], &[3], b"q:3", b"w-1"].concat();
+        let whole = [
+            &[0, 0, 0, 1][..],
+            &1_767_225_600_000_000_i64.to_be_bytes(),
+            &[0; 8],
+            &[3],
+            b"q:3",
+            b"w-1",
+        ]
+        .concat();
         let lease = read_lease(ID, &whole).unwrap();
         assert_eq!((lease.epoch, lease.worker.as_str()), (Epoch::FIRST, "w-1"));
         assert_eq!(lease.since.timestamp_micros(), 1_767_225_600_000_000);

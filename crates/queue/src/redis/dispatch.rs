@@ -55,7 +55,12 @@ impl Dispatch for RedisQueue {
 async fn retire(queue: &RedisQueue, worker: &WorkerId) -> Result<(), Error> {
     queue.claims.forget(worker);
     let calls = Shard::all().map(|shard| {
-        Call::command("ZADD").of(shard).arg(&queue.keys.of(shard).workers).arg("XX").arg(0).arg(worker.as_str())
+        Call::command("ZADD")
+            .of(shard)
+            .arg(&queue.keys.of(shard).workers)
+            .arg("XX")
+            .arg(0)
+            .arg(worker.as_str())
     });
     queue.link.ask_all("retiring a worker", calls.collect()).await?;
     Ok(())

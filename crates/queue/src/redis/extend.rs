@@ -21,10 +21,11 @@ pub(super) async fn extend(
     ttl: Duration,
     held: &[Lease],
 ) -> Result<Vec<JobId>, Error> {
-    queue.recent().age();
     let held: Vec<&Lease> = {
         let recent = queue.recent();
-        held.iter().filter(|lease| !recent.contains(lease.id, lease.epoch)).collect()
+        held.iter()
+            .filter(|lease| !recent.contains(lease.id, lease.epoch))
+            .collect()
     };
     let by_shard = group(held.iter().copied(), |lease| lease.id);
     let calls = Shard::all().map(|shard| {
@@ -35,7 +36,9 @@ pub(super) async fn extend(
             .arg(worker.as_str())
             .arg(micros(ttl));
         for lease in by_shard.get(&shard).into_iter().flatten() {
-            call = call.arg(&member(lease.id, lease.epoch)[..]).arg(lease.since.timestamp_micros());
+            call = call
+                .arg(&member(lease.id, lease.epoch)[..])
+                .arg(lease.since.timestamp_micros());
         }
         call
     });
@@ -70,7 +73,13 @@ async fn undo(queue: &RedisQueue, worker: &WorkerId, held: &[&Lease], again: &[J
 /// Reads the answer of `extend.lua`: lost, made again.
 fn read(answer: &Value) -> Option<(Vec<JobId>, Vec<JobId>)> {
     let Value::Array(lists) = answer else { return None };
-    let [Value::Array(lost), Value::Array(again)] = lists.as_slice() else { return None };
-    let ids = |list: &[Value]| list.iter().map(|id| read_id(read_bytes(id)?)).collect::<Option<Vec<_>>>();
+    let [Value::Array(lost), Value::Array(again)] = lists.as_slice() else {
+        return None;
+    };
+    let ids = |list: &[Value]| {
+        list.iter()
+            .map(|id| read_id(read_bytes(id)?))
+            .collect::<Option<Vec<_>>>()
+    };
     Some((ids(lost)?, ids(again)?))
 }

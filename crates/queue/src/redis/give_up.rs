@@ -12,7 +12,11 @@ use super::{RedisQueue, scripts};
 use crate::Error;
 
 /// Drops leases that `worker` holds.
-pub(super) async fn ack(queue: &RedisQueue, worker: &WorkerId, ended: &[(JobId, Epoch)]) -> Result<(), Error> {
+pub(super) async fn ack(
+    queue: &RedisQueue,
+    worker: &WorkerId,
+    ended: &[(JobId, Epoch)],
+) -> Result<(), Error> {
     queue.recent().given_up(ended.iter().copied());
     let calls = drops(queue, worker, ended);
     queue.link.ask_all("acknowledging attempts", calls).await?;
@@ -23,25 +27,36 @@ pub(super) async fn ack(queue: &RedisQueue, worker: &WorkerId, ended: &[(JobId, 
 pub(super) async fn evict(queue: &RedisQueue, leases: &[Lease]) -> Result<(), Error> {
     let mut by_worker: HashMap<&WorkerId, Vec<(JobId, Epoch)>> = HashMap::new();
     for lease in leases {
-        by_worker.entry(&lease.worker).or_default().push((lease.id, lease.epoch));
+        by_worker
+            .entry(&lease.worker)
+            .or_default()
+            .push((lease.id, lease.epoch));
     }
-    queue.recent().given_up(leases.iter().map(|lease| (lease.id, lease.epoch)));
-    let calls = by_worker.iter().flat_map(|(worker, ended)| drops(queue, worker, ended)).collect();
+    let calls = by_worker
+        .iter()
+        .flat_map(|(worker, ended)| drops(queue, worker, ended))
+        .collect();
     queue.link.ask_all("evicting leases", calls).await?;
     Ok(())
 }
 
 fn drops(queue: &RedisQueue, worker: &WorkerId, ended: &[(JobId, Epoch)]) -> Vec<Call> {
     let calls = group(ended, |(id, _)| *id).into_iter().map(|(shard, ended)| {
-        let call = Call::script(&scripts::ACK, &[&queue.keys.of(shard).leases]).of(shard).arg(worker.as_str());
-        ended.into_iter().fold(call, |call, (id, epoch)| call.arg(&member(*id, *epoch)[..]))
+        let call = Call::script(&scripts::ACK, &[&queue.keys.of(shard).leases])
+            .of(shard)
+            .arg(worker.as_str());
+        ended
+            .into_iter()
+            .fold(call, |call, (id, epoch)| call.arg(&member(*id, *epoch)[..]))
     });
     calls.collect()
 }
 
 /// Puts entries back that `worker` holds.
 pub(super) async fn release(queue: &RedisQueue, worker: &WorkerId, unstarted: &[Entry]) -> Result<(), Error> {
-    queue.recent().given_up(unstarted.iter().map(|entry| (entry.id, entry.epoch)));
+    queue
+        .recent()
+        .given_up(unstarted.iter().map(|entry| (entry.id, entry.epoch)));
     let mut bells = Bells::default();
     let mut calls = Vec::new();
     for (shard, lines) in by_shard(unstarted) {
@@ -52,7 +67,9 @@ pub(super) async fn release(queue: &RedisQueue, worker: &WorkerId, unstarted: &[
             .arg(&keys.ready)
             .lines(&lines, Places::With);
         calls.push(call);
-        lines.into_iter().for_each(|((name, _), entries)| bells.add(name, shard, entries.len()));
+        lines
+            .into_iter()
+            .for_each(|((name, _), entries)| bells.add(name, shard, entries.len()));
     }
     calls.extend(bells.calls(&queue.keys));
     queue.link.ask_all("releasing entries", calls).await?;
@@ -61,7 +78,6 @@ pub(super) async fn release(queue: &RedisQueue, worker: &WorkerId, unstarted: &[
 
 /// Forgets entries wherever they are.
 pub(super) async fn remove(queue: &RedisQueue, entries: &[Entry]) -> Result<(), Error> {
-    queue.recent().given_up(entries.iter().map(|entry| (entry.id, entry.epoch)));
     let calls = by_shard(entries).into_iter().map(|(shard, lines)| {
         let keys = queue.keys.of(shard);
         Call::script(&scripts::REMOVE, &[&keys.lines, &keys.delayed, &keys.leases])

@@ -26,8 +26,13 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 #[async_trait]
 impl Hints for RedisQueue {
     async fn publish(&self, hint: Hint) -> Result<(), Error> {
-        let call = Call::command("PUBLISH").arg(self.keys.hints()).arg(codec::hint(&hint));
-        timed("publish", async { self.link.ask("publishing a hint", call).await.map(drop) }).await
+        let call = Call::command("PUBLISH")
+            .arg(self.keys.hints())
+            .arg(codec::hint(&hint));
+        timed("publish", async {
+            self.link.ask("publishing a hint", call).await.map(drop)
+        })
+        .await
     }
 
     async fn subscribe(&self) -> Result<broadcast::Receiver<Hint>, Error> {
@@ -59,17 +64,26 @@ impl Subscription {
             hints: broadcast::Sender::new(CAPACITY),
             live: watch::Sender::new(false),
         };
-        Self { listener: Arc::new(listener), task: OnceLock::new(), connect_timeout }
+        Self {
+            listener: Arc::new(listener),
+            task: OnceLock::new(),
+            connect_timeout,
+        }
     }
 
     /// A receiver, once hints do arrive: nothing that is published after that is missed.
     async fn join(&self) -> Result<broadcast::Receiver<Hint>, Error> {
-        self.task.get_or_init(|| tokio::spawn(Arc::clone(&self.listener).run()));
+        self.task
+            .get_or_init(|| tokio::spawn(Arc::clone(&self.listener).run()));
         let hints = self.listener.hints.subscribe();
         let mut live = self.listener.live.subscribe();
         let subscribed = tokio::time::timeout(self.connect_timeout, live.wait_for(|live| *live)).await;
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error::unavailable("subscribing to hints", error);
-        subscribed.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+            Error::unavailable("subscribing to hints", error)
+        };
+        subscribed
+            .map_err(|error| failed(error.into()))?
+            .map_err(|error| failed(error.into()))?;
         Ok(hints)
     }
 }

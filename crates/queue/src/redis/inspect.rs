@@ -30,7 +30,10 @@ impl Inspect for RedisQueue {
     }
 
     async fn ping(&self) -> Result<(), Error> {
-        timed("ping", async { self.link.ask("pinging", Call::command("PING")).await.map(drop) }).await
+        timed("ping", async {
+            self.link.ask("pinging", Call::command("PING")).await.map(drop)
+        })
+        .await
     }
 }
 
@@ -38,13 +41,18 @@ async fn leases(queue: &RedisQueue, ids: &[JobId]) -> Result<Vec<Option<Lease>>,
     const CONTEXT: &str = "reading leases";
     let by_shard = group(ids.iter().copied().enumerate(), |(_, id)| *id);
     let calls = by_shard.iter().map(|(shard, ids)| {
-        let call = Call::command("HMGET").of(*shard).arg(&queue.keys.of(*shard).leases);
-        ids.iter().fold(call, |call, (_, id)| call.arg(&id.0.as_bytes()[..]))
+        let call = Call::command("HMGET")
+            .of(*shard)
+            .arg(&queue.keys.of(*shard).leases);
+        ids.iter()
+            .fold(call, |call, (_, id)| call.arg(&id.0.as_bytes()[..]))
     });
     let answers = queue.link.ask_all(CONTEXT, calls.collect()).await?;
     let mut leases = vec![None; ids.len()];
     for (ids, answer) in by_shard.values().zip(&answers) {
-        let Value::Array(found) = answer else { return Err(unexpected(CONTEXT)) };
+        let Value::Array(found) = answer else {
+            return Err(unexpected(CONTEXT));
+        };
         for ((i, id), lease) in ids.iter().zip(found) {
             leases[*i] = read_bytes(lease).and_then(|bytes| read_lease(*id, bytes));
         }
@@ -56,16 +64,22 @@ async fn depths(queue: &RedisQueue) -> Result<Vec<Depth>, Error> {
     const CONTEXT: &str = "measuring depths";
     let calls = Shard::all().map(|shard| {
         let keys = queue.keys.of(shard);
-        Call::script(&scripts::DEPTHS, &[&keys.lines]).of(shard).arg(queue.skew()).arg(&keys.ready)
+        Call::script(&scripts::DEPTHS, &[&keys.lines])
+            .of(shard)
+            .arg(queue.skew())
+            .arg(&keys.ready)
     });
     let answers = queue.link.ask_all(CONTEXT, calls.collect()).await?;
     let mut lines: BTreeMap<(QueueName, Priority), Depth> = BTreeMap::new();
     for answer in &answers {
         let (now, found) = read_depths(answer).ok_or_else(|| unexpected(CONTEXT))?;
         for ((queue, priority), ready, first) in found {
-            let depth = lines
-                .entry((queue.clone(), priority))
-                .or_insert(Depth { queue, priority, ready: 0, oldest: None });
+            let depth = lines.entry((queue.clone(), priority)).or_insert(Depth {
+                queue,
+                priority,
+                ready: 0,
+                oldest: None,
+            });
             depth.ready += ready;
             depth.oldest = depth.oldest.max(Some(clock::since(now, first)));
         }
@@ -78,10 +92,16 @@ type LineDepth = ((QueueName, Priority), u64, Timestamp);
 /// Reads the answer of `depths.lua`; lines that are not ours are left out.
 fn read_depths(answer: &Value) -> Option<(Timestamp, Vec<LineDepth>)> {
     let Value::Array(values) = answer else { return None };
-    let [now, lines @ ..] = values.as_slice() else { return None };
+    let [now, lines @ ..] = values.as_slice() else {
+        return None;
+    };
     let lines = lines.chunks_exact(3).filter_map(|line| {
         let name = parse_line(read_bytes(&line[0])?)?;
-        Some((name, u64::try_from(read_number(&line[1])?).ok()?, read_time(&line[2])?))
+        Some((
+            name,
+            u64::try_from(read_number(&line[1])?).ok()?,
+            read_time(&line[2])?,
+        ))
     });
     Some((read_time(now)?, lines.collect()))
 }
@@ -90,16 +110,26 @@ async fn sizes(queue: &RedisQueue) -> Result<Sizes, Error> {
     const CONTEXT: &str = "measuring sizes";
     let calls = Shard::all().map(|shard| {
         let keys = queue.keys.of(shard);
-        Call::script(&scripts::SIZES, &[&keys.lines, &keys.delayed, &keys.leases, &keys.workers])
-            .of(shard)
-            .arg(queue.skew())
-            .arg(&keys.ready)
+        Call::script(
+            &scripts::SIZES,
+            &[&keys.lines, &keys.delayed, &keys.leases, &keys.workers],
+        )
+        .of(shard)
+        .arg(queue.skew())
+        .arg(&keys.ready)
     });
     let answers = queue.link.ask_all(CONTEXT, calls.collect()).await?;
     let mut sizes = Sizes::default();
     for answer in &answers {
-        let [ready, delayed, leased, workers, ready_bytes, delayed_bytes, leased_bytes] =
-            read_sizes(answer).ok_or_else(|| unexpected(CONTEXT))?;
+        let [
+            ready,
+            delayed,
+            leased,
+            workers,
+            ready_bytes,
+            delayed_bytes,
+            leased_bytes,
+        ] = read_sizes(answer).ok_or_else(|| unexpected(CONTEXT))?;
         sizes.ready += ready;
         sizes.delayed += delayed;
         sizes.leased += leased;

@@ -41,7 +41,10 @@ impl Keys {
             claims: format!("{prefix}{{{shard}}}:claims"),
             elect: format!("{prefix}{{{shard}}}:elect"),
         });
-        Self { prefix: prefix.to_owned(), shards: shards.collect() }
+        Self {
+            prefix: prefix.to_owned(),
+            shards: shards.collect(),
+        }
     }
 
     pub(super) fn of(&self, shard: Shard) -> &ShardKeys {
@@ -80,7 +83,10 @@ pub(super) fn parse_line(name: &[u8]) -> Option<(QueueName, Priority)> {
     if queue.is_empty() {
         return None;
     }
-    Some((QueueName::parse(queue).ok()?, Priority::from_number(priority.parse().ok()?)?))
+    Some((
+        QueueName::parse(queue).ok()?,
+        Priority::from_number(priority.parse().ok()?)?,
+    ))
 }
 
 #[cfg(test)]
@@ -109,7 +115,10 @@ mod tests {
     fn a_line_is_read_back_and_others_are_refused() {
         for priority in Priority::ALL {
             let queue = QueueName::parse("eu.mail-1_x").unwrap();
-            assert_eq!(parse_line(line(&queue, priority).as_bytes()), Some((queue, priority)));
+            assert_eq!(
+                parse_line(line(&queue, priority).as_bytes()),
+                Some((queue, priority))
+            );
         }
         for other in [&b"default"[..], b"default:5", b":1", b"a b:1", b"\xff:1", b""] {
             assert_eq!(parse_line(other), None, "{other:?}");

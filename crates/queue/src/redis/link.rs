@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerErrorKind, Value};
-use scheduler_domain::Shard;
+use redis::{
+    Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult,
+    ServerErrorKind, Value,
+};
 use tracing::warn;
 
 use super::RedisOptions;
 use super::call::Call;
-use super::keys::Keys;
+use super::keys::{Keys, ShardKeys};
 use super::scripts;
 use crate::{Error, metrics as names};
 
@@ -22,7 +24,9 @@ const PEER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where the server is, with sockets set up for small messages and lost peers.
 pub(super) fn address(url: &str) -> RedisResult<ConnectionInfo> {
-    let keepalive = TcpKeepalive::new().with_time(PEER_PATIENCE).with_interval(PEER_PATIENCE);
+    let keepalive = TcpKeepalive::new()
+        .with_time(PEER_PATIENCE)
+        .with_interval(PEER_PATIENCE);
     let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(PEER_PATIENCE);
@@ -36,24 +40,35 @@ pub(super) struct Link {
 
 impl Link {
     /// Does not connect before the first command. Must be called inside a runtime.
-    pub(super) fn new(client: Client, options: &RedisOptions, keys: std::sync::Arc<Keys>) -> RedisResult<Self> {
+    pub(super) fn new(
+        client: Client,
+        options: &RedisOptions,
+        keys: std::sync::Arc<Keys>,
+    ) -> RedisResult<Self> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(options.connect_timeout))
             .set_response_timeout(Some(options.command_timeout))
             // Callers have backoffs of their own; none should wait for a server that refuses.
             .set_number_of_retries(0)
             .set_pipeline_buffer_size(512);
-        Ok(Self { manager: ConnectionManager::new_lazy_with_config(client, config)?, keys })
+        Ok(Self {
+            manager: ConnectionManager::new_lazy_with_config(client, config)?,
+            keys,
+        })
     }
 
     /// Sends one call.
     pub(super) async fn ask(&self, context: &'static str, call: Call) -> Result<Value, Error> {
-        self.ask_all(context, vec![call]).await.map(|mut answers| answers.pop().unwrap_or_default())
+        self.ask_all(context, vec![call])
+            .await
+            .map(|mut answers| answers.pop().unwrap_or_default())
     }
 
     /// Sends one call, for a caller whose next step depends on how it fails.
     pub(super) async fn try_ask(&self, call: Call) -> RedisResult<Value> {
-        self.try_all(vec![call]).await.map(|mut answers| answers.pop().unwrap_or_default())
+        self.try_all(vec![call])
+            .await
+            .map(|mut answers| answers.pop().unwrap_or_default())
     }
 
     /// Sends calls in one round trip; the answers of all of them, in order, or the first failure.
@@ -61,7 +76,9 @@ impl Link {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        self.try_all(calls).await.map_err(|error| Error::unavailable(context, error))
+        self.try_all(calls)
+            .await
+            .map_err(|error| Error::unavailable(context, error))
     }
 
     async fn try_all(&self, calls: Vec<Call>) -> RedisResult<Vec<Value>> {
@@ -80,8 +97,14 @@ impl Link {
     }
 
     /// Sends scripts that the server does not know again, with their text. Only those: the others have done their work.
-    async fn teach(&self, calls: &[Call], mut answers: Vec<RedisResult<Value>>) -> RedisResult<Vec<RedisResult<Value>>> {
-        let strange: Vec<usize> = (0..answers.len()).filter(|i| is_kind(&answers[*i], ServerErrorKind::NoScript)).collect();
+    async fn teach(
+        &self,
+        calls: &[Call],
+        mut answers: Vec<RedisResult<Value>>,
+    ) -> RedisResult<Vec<RedisResult<Value>>> {
+        let strange: Vec<usize> = (0..answers.len())
+            .filter(|i| is_kind(&answers[*i], ServerErrorKind::NoScript))
+            .collect();
         if strange.is_empty() {
             return Ok(answers);
         }
@@ -95,28 +118,38 @@ impl Link {
     /// Where a key turned out to be of another type (somebody else wrote it), drops it, so that only this call fails. What was
     /// in it is lost, and the reconciler learns that from the incarnation.
     async fn mend(&self, calls: &[Call], answers: &[RedisResult<Value>]) {
-        let broken: Vec<Shard> =
-            calls.iter().zip(answers).filter(|(_, a)| is_wrong_type(a)).filter_map(|(call, _)| call.shard).collect();
-        if broken.is_empty() {
-            return;
-        }
-        for shard in broken {
-            let keys = self.keys.of(shard);
-            let mend = Call::script(
-                &scripts::MEND,
-                &[&keys.lines, &keys.delayed, &keys.leases, &keys.workers, &keys.claims, &keys.elect],
-            )
-            .arg(&keys.ready);
-            let repair = pipeline(mend.with_source().into_iter().chain([redis::cmd("DEL").arg(self.keys.incarnation()).take()]));
+        let broken = calls
+            .iter()
+            .zip(answers)
+            .filter(|(_, answer)| is_wrong_type(answer));
+        for (shard, call) in broken.filter_map(|(call, _)| Some((call.shard?, call))) {
+            let forget = redis::cmd("DEL").arg(self.keys.incarnation()).take();
+            let mend = mend(self.keys.of(shard)).arg(&call.lines);
+            let repair = pipeline(mend.with_source().into_iter().chain([forget]));
             match self.send(&repair).await {
                 Ok(_) => {
                     metrics::counter!(names::MENDED).increment(1);
                     warn!(%shard, "a key of this shard was of the wrong type and was dropped");
                 }
-                Err(error) => warn!(%shard, %error, "a key of this shard is of the wrong type and could not be dropped"),
+                Err(error) => {
+                    warn!(%shard, %error, "a key of this shard is of the wrong type and could not be dropped");
+                }
             }
         }
     }
+}
+
+fn mend(keys: &ShardKeys) -> Call {
+    let ShardKeys {
+        ready,
+        lines,
+        delayed,
+        leases,
+        workers,
+        claims,
+        elect,
+    } = keys;
+    Call::script(&scripts::MEND, &[lines, delayed, leases, workers, claims, elect]).arg(ready)
 }
 
 /// A pipeline that answers for each command by itself.
@@ -139,14 +172,22 @@ fn is_wrong_type(answer: &RedisResult<Value>) -> bool {
 
 /// An answer that no server of ours gives.
 pub(super) fn unexpected(context: &'static str) -> Error {
-    let error = RedisError::from((ErrorKind::UnexpectedReturnType, "an answer of another shape was expected"));
+    let error = RedisError::from((
+        ErrorKind::UnexpectedReturnType,
+        "an answer of another shape was expected",
+    ));
     Error::unavailable(context, error)
 }
 
 /// Bounds the time that connecting takes.
-pub(super) async fn within<T>(longest: Duration, connecting: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+pub(super) async fn within<T>(
+    longest: Duration,
+    connecting: impl Future<Output = RedisResult<T>>,
+) -> RedisResult<T> {
     match tokio::time::timeout(longest, connecting).await {
         Ok(connected) => connected,
-        Err(_) => Err(RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+        Err(_) => Err(RedisError::from(std::io::Error::from(
+            std::io::ErrorKind::TimedOut,
+        ))),
     }
 }

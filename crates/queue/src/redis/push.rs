@@ -27,7 +27,10 @@ pub(super) async fn push(queue: &RedisQueue, entries: &[Entry]) -> Result<(), Er
             .lines(&lines, Places::With);
         calls.push(call);
         for ((name, _), entries) in lines {
-            let ready = entries.iter().filter(|entry| entry.ready_at <= now + RING_EARLY).count();
+            let ready = entries
+                .iter()
+                .filter(|entry| entry.ready_at <= now + RING_EARLY)
+                .count();
             bells.add(name, shard, ready);
         }
     }

@@ -68,7 +68,9 @@ async fn step(queue: &RedisQueue, shard: Shard, cursor: u64) -> Result<Step, Err
 /// Takes workers off the list that hold nothing any more, and were silent when the walk began that showed it.
 async fn forget(queue: &RedisQueue, shard: Shard, then: i64) -> Result<(), Error> {
     let keys = queue.keys.of(shard);
-    let call = Call::script(&scripts::FORGET, &[&keys.workers, &keys.claims]).of(shard).arg(then);
+    let call = Call::script(&scripts::FORGET, &[&keys.workers, &keys.claims])
+        .of(shard)
+        .arg(then);
     queue.link.ask(CONTEXT, call).await?;
     Ok(())
 }
@@ -76,12 +78,17 @@ async fn forget(queue: &RedisQueue, shard: Shard, then: i64) -> Result<(), Error
 /// Reads the answer of `expired.lua`.
 fn read(answer: &Value) -> Option<Step> {
     let Value::Array(values) = answer else { return None };
-    let [cursor, now, silent, leases @ ..] = values.as_slice() else { return None };
+    let [cursor, now, silent, leases @ ..] = values.as_slice() else {
+        return None;
+    };
     Some(Step {
         cursor: std::str::from_utf8(read_bytes(cursor)?).ok()?.parse().ok()?,
         now: read_number(now)?,
         silent: read_number(silent)?,
         // Whose worker's name is not one of ours is left to those who wrote it.
-        expired: leases.chunks_exact(2).filter_map(|pair| read_lease(read_id(read_bytes(&pair[0])?)?, read_bytes(&pair[1])?)).collect(),
+        expired: leases
+            .chunks_exact(2)
+            .filter_map(|pair| read_lease(read_id(read_bytes(&pair[0])?)?, read_bytes(&pair[1])?))
+            .collect(),
     })
 }

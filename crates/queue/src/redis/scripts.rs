@@ -13,7 +13,10 @@ pub(super) struct Script {
 
 impl Script {
     fn new(source: &'static str) -> Self {
-        Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
+        Self {
+            source,
+            hash: redis::Script::new(source).get_hash().to_owned(),
+        }
     }
 }
 

@@ -57,14 +57,19 @@ async fn promote(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Promo
     for (queue, entries) in &lines {
         bells.add(queue, shard, *entries);
     }
-    queue.link.ask_all(CONTEXT, bells.calls(&queue.keys).collect()).await?;
+    queue
+        .link
+        .ask_all(CONTEXT, bells.calls(&queue.keys).collect())
+        .await?;
     Ok(promoted)
 }
 
 /// Reads the answer of `promote.lua`: what it did, and how many entries in which queues.
 fn read_promoted(answer: &Value) -> Option<(Promoted, Vec<(scheduler_domain::QueueName, usize)>)> {
     let Value::Array(values) = answer else { return None };
-    let [moved, next, lines @ ..] = values.as_slice() else { return None };
+    let [moved, next, lines @ ..] = values.as_slice() else {
+        return None;
+    };
     let promoted = Promoted {
         moved: usize::try_from(read_number(moved)?).ok()?,
         next_in: u64::try_from(read_number(next)?).ok().map(Duration::from_micros),
@@ -80,14 +85,22 @@ async fn unknown(queue: &RedisQueue, shard: Shard, entries: &[Entry]) -> Result<
     const CONTEXT: &str = "looking for unknown entries";
     let keys = queue.keys.of(shard);
     // Entries of another shard are of no concern to whoever looks after this one.
-    let Some(lines) = by_shard(entries).remove(&shard) else { return Ok(Vec::new()) };
+    let Some(lines) = by_shard(entries).remove(&shard) else {
+        return Ok(Vec::new());
+    };
     let call = Call::script(&scripts::UNKNOWN, &[&keys.lines, &keys.delayed, &keys.leases])
         .of(shard)
         .arg(&keys.ready)
         .lines(&lines, Places::Without);
-    let Value::Array(answer) = queue.link.ask(CONTEXT, call).await? else { return Err(unexpected(CONTEXT)) };
+    let Value::Array(answer) = queue.link.ask(CONTEXT, call).await? else {
+        return Err(unexpected(CONTEXT));
+    };
     let members: std::collections::HashSet<&[u8]> = answer.iter().filter_map(read_bytes).collect();
-    Ok(entries.iter().filter(|entry| members.contains(&member_of(entry)[..])).cloned().collect())
+    Ok(entries
+        .iter()
+        .filter(|entry| members.contains(&member_of(entry)[..]))
+        .cloned()
+        .collect())
 }
 
 /// The name of the content, and that of the server process: a server that restarts may have lost the last second of it, and one
@@ -98,9 +111,13 @@ async fn incarnation(queue: &RedisQueue) -> Result<Incarnation, Error> {
     let name = Call::script(&scripts::INCARNATION, &[&queue.keys.incarnation()]).arg(fresh);
     let info = Call::command("INFO").arg("server");
     let answers = queue.link.ask_all(CONTEXT, vec![name, info]).await?;
-    let [name, info] = answers.as_slice() else { return Err(unexpected(CONTEXT)) };
+    let [name, info] = answers.as_slice() else {
+        return Err(unexpected(CONTEXT));
+    };
     let text = |value| read_bytes(value).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let Some(name) = text(name) else { return Err(unexpected(CONTEXT)) };
+    let Some(name) = text(name) else {
+        return Err(unexpected(CONTEXT));
+    };
     let run = info_line(text(info).unwrap_or_default(), "run_id");
     Ok(Incarnation(format!("{name}/{run}")))
 }

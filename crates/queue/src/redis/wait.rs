@@ -8,12 +8,12 @@ use scheduler_domain::Shard;
 use tokio::sync::oneshot;
 use tracing::debug;
 
+use super::RedisQueue;
 use super::bells::ring;
 use super::blocking::Blocking;
 use super::call::Call;
 use super::codec::read_bytes;
 use super::link::{Link, unexpected};
-use super::RedisQueue;
 use crate::{Error, Served};
 
 /// A token taken, and the bell it came from.
@@ -27,7 +27,11 @@ struct Token {
 /// The caller may drop this at any moment, and a token must not go with it: the command runs in a task of its own that owns the
 /// connection until the answer is there. When nobody wants the answer any more the server is asked to end the wait, and a
 /// token that was taken nevertheless is put back.
-pub(super) async fn wait(queue: &RedisQueue, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
+pub(super) async fn wait(
+    queue: &RedisQueue,
+    served: &Served,
+    longest: Duration,
+) -> Result<Option<Shard>, Error> {
     const CONTEXT: &str = "waiting for work";
     let bells: Vec<String> = match served {
         Served::All => vec![queue.keys.any_bell()],
@@ -37,9 +41,19 @@ pub(super) async fn wait(queue: &RedisQueue, served: &Served, longest: Duration)
         tokio::time::sleep(longest).await;
         return Ok(None);
     }
-    let connection = queue.pool.get_owned().await.map_err(|error| Error::unavailable(CONTEXT, error))?;
+    let connection = queue
+        .pool
+        .get_owned()
+        .await
+        .map_err(|error| Error::unavailable(CONTEXT, error))?;
     let (tell, told) = oneshot::channel();
-    tokio::spawn(stand_at(connection, bells, longest, Arc::clone(&queue.link), tell));
+    tokio::spawn(stand_at(
+        connection,
+        bells,
+        longest,
+        Arc::clone(&queue.link),
+        tell,
+    ));
     let token = told.await.map_err(|error| Error::unavailable(CONTEXT, error))??;
     Ok(token.map(|token| Shard::wrapping(u64::from(token.byte))))
 }
@@ -70,23 +84,37 @@ async fn stand_at(
     // Back in the pool before the caller can ask for the next one.
     drop(connection);
     if let Err(Ok(Some(token))) = tell.send(taken)
-        && let Err(error) = link.ask("putting a token back", ring(&token.bell, &[token.byte])).await
+        && let Err(error) = link
+            .ask("putting a token back", ring(&token.bell, &[token.byte]))
+            .await
     {
         debug!(%error, "a token was lost");
     }
 }
 
-async fn take(connection: &mut Blocking, bells: &[String], longest: Duration) -> Result<Option<Token>, Error> {
+async fn take(
+    connection: &mut Blocking,
+    bells: &[String],
+    longest: Duration,
+) -> Result<Option<Token>, Error> {
     const CONTEXT: &str = "waiting for work";
-    let answer = connection.pop(bells, longest).await.map_err(|error| Error::unavailable(CONTEXT, error))?;
+    let answer = connection
+        .pop(bells, longest)
+        .await
+        .map_err(|error| Error::unavailable(CONTEXT, error))?;
     match answer {
         Value::Nil => Ok(None),
         Value::Array(parts) => match parts.as_slice() {
             [bell, token] => {
                 let bell = read_bytes(bell).and_then(|bell| std::str::from_utf8(bell).ok());
                 let byte = read_bytes(token).and_then(|token| token.first());
-                let (Some(bell), Some(byte)) = (bell, byte) else { return Err(unexpected(CONTEXT)) };
-                Ok(Some(Token { bell: bell.to_owned(), byte: *byte }))
+                let (Some(bell), Some(byte)) = (bell, byte) else {
+                    return Err(unexpected(CONTEXT));
+                };
+                Ok(Some(Token {
+                    bell: bell.to_owned(),
+                    byte: *byte,
+                }))
             }
             _ => Err(unexpected(CONTEXT)),
         },

@@ -20,8 +20,8 @@ section! {
         /// After SIGTERM, calls are still taken for so long, while `/ready` and gRPC health say that they should
         /// no longer be sent here: load balancers need the time to notice.
         drain_grace: Duration = Duration::from_secs(10), in Duration::ZERO..=Duration::from_mins(10);
-        /// So long after SIGTERM, what still runs is aborted, and the process is gone two seconds later. Keep it
-        /// that much below the pod's grace period.
+        /// So long after SIGTERM, what still runs is aborted, and the process is gone at most five seconds later.
+        /// Keep it that much below the pod's grace period.
         shutdown_timeout: Duration = Duration::from_secs(25), in Duration::from_secs(1)..=Duration::from_mins(15);
         /// Jobs that may wait for the database. One more is refused with RESOURCE_EXHAUSTED.
         max_in_flight: usize = 10_000, in 1..=10_000_000;
@@ -41,8 +41,8 @@ section! {
         request_timeout: Duration = Duration::from_secs(10), in Duration::from_millis(100)..=Duration::from_mins(10);
         /// A silent connection is asked so often whether it is alive, and closed when it does not answer.
         keepalive: Duration = Duration::from_secs(30), in Duration::from_secs(1)..=Duration::from_hours(1);
-        /// Signs page tokens; all replicas need the same one. Without it they are signed with a key that everybody can
-        /// know, which shows damage but not forgery.
+        /// Signs page tokens; all replicas need the same one. Without it they use what they share anyway, the
+        /// database's URL with its credentials.
         page_token_secret: Option<SecretString> = None;
         /// Whether clients may ask for the schema (`grpcurl list`).
         reflection: bool = true;

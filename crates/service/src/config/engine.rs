@@ -19,8 +19,8 @@ section! {
         sweep_grace: Duration = Duration::from_secs(2), in Duration::ZERO..=Duration::from_mins(10);
         /// Delayed jobs due within this time are kept in Redis, later ones in the database alone.
         lookahead: Duration = Duration::from_mins(1), in Duration::from_millis(100)..=Duration::from_hours(24);
-        /// A waiting job gains one step of priority each time it has waited for so long, so that a flood of urgent
-        /// jobs cannot starve the others; zero never raises it.
+        /// What one step of priority is worth in waiting time: a HIGH job goes before a DEFAULT one unless that has
+        /// waited for so much longer. So a flood of urgent jobs starves no other; zero ignores priorities.
         aging_step: Duration = Duration::from_secs(30), in Duration::ZERO..=Duration::from_hours(24);
         /// The lost lease that is a job's last: it becomes DEADLETTER instead of being handed out again.
         crash_budget: u32 = 5, in 1..=1_000;

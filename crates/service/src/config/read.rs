@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use config::{Value, ValueKind};
 
 use super::fault::Fault;
-use super::field::{Field, Visitor};
-use super::reference::limits;
+use super::field::{Bounds, Field, Visitor};
+use super::reference::plain;
 use super::setting::Setting;
 
 /// Where each field that is not at its default was set, by path.
@@ -55,8 +55,15 @@ impl Visitor for Reader {
                 self.origins.insert(field.path, origin);
             }
             None => {
-                let expected = match limits(&field) {
-                    Some(limits) => format!("expected {}, {limits}", T::expects()),
+                let expected = match field.bounds.as_ref().and_then(Bounds::ends) {
+                    Some((least, greatest)) => {
+                        format!(
+                            "expected {}, from {} to {}",
+                            T::expects(),
+                            plain(&least),
+                            plain(&greatest)
+                        )
+                    }
                     None => format!("expected {}", T::expects()),
                 };
                 let message = if T::SECRET {

@@ -24,8 +24,8 @@ section! {
         claim_batch: usize = 64, in 1..=1_000;
         /// After SIGTERM, running jobs may finish for so long; then they are handed back, charged with nothing.
         drain_grace: Duration = Duration::from_secs(25), in Duration::ZERO..=Duration::from_hours(24);
-        /// So long after SIGTERM, what still runs is aborted, and the process is gone two seconds later. Keep it
-        /// that much below the pod's grace period.
+        /// So long after SIGTERM, what still runs is aborted, and the process is gone at most five seconds later.
+        /// Keep it that much below the pod's grace period.
         shutdown_timeout: Duration = Duration::from_secs(30), in Duration::from_secs(1)..=Duration::from_hours(25);
     }
     nesting {
@@ -55,7 +55,7 @@ section! {
         /// The database that statements run in: `postgres://user:password@host:port/database`. Without it,
         /// `db_tx` jobs fail.
         url: Option<SecretString> = None;
-        /// SQL by name. A job names a statement and gives values for `$1`, `$2` …
+        /// SQL by name. A job names a statement, and gives values for its `$1`, `$2` and so on.
         statements: BTreeMap<String, String> = BTreeMap::new();
     }
 }

@@ -15,7 +15,7 @@ use crate::shutdown::{Shutdown, Tasks};
 use crate::telemetry::Identity;
 
 /// What background tasks have to end.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Everything that a process has when its main function begins. Clones are the same process.
 #[derive(Debug, Clone)]

@@ -50,11 +50,11 @@ fn all_faults_of_all_sources_are_reported_together() {
              No such file or directory (os error 2)",
             "SCHEDULER__WORKER__POOLSIZE: no such field; did you mean SCHEDULER__WORKER__POOL_SIZE?",
             "flag --set: expected section.field=value",
-            "api.port (environment variable GRPC_PORT): \"80801\" is not valid; expected a whole number, at most 65535",
+            "api.port (environment variable GRPC_PORT): \"80801\" is not valid; expected a whole number up to 65535",
             "api.reflection (file FILE): \"maybe\" is not valid; expected true or false",
-            "worker.pool_size (file FILE): 0 is not valid; expected a whole number, 1 … 10000",
+            "worker.pool_size (file FILE): 0 is not valid; expected a whole number, from 1 to 10000",
             "engine.sweep_period (flag --set): \"5\" is not valid; expected a duration with its unit, such as 500ms, \
-             30s or 7d, 10ms … 10m",
+             30s or 7d, from 10ms to 10m",
             "engine.lease = 5s (file FILE), engine.heartbeat = 3s (default): the lease must be at least three \
              heartbeats, so that one lost heartbeat loses no job",
             "database.min_connections = 20 (environment variable SCHEDULER__DATABASE__MIN_CONNECTIONS), \

@@ -25,7 +25,10 @@ impl Jobs for MemoryStore {
 
     async fn load(&self, claimed: &[(JobId, Epoch)]) -> Result<Vec<Job>, Error> {
         let state = self.lock();
-        Ok(claimed.iter().filter_map(|(id, epoch)| state.open_at(*id, *epoch).cloned()).collect())
+        Ok(claimed
+            .iter()
+            .filter_map(|(id, epoch)| state.open_at(*id, *epoch).cloned())
+            .collect())
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {
@@ -34,9 +37,17 @@ impl Jobs for MemoryStore {
         let mut seen = HashSet::new();
         for report in reports {
             let is_first = seen.insert((report.id, report.epoch));
-            let Some(job) = state.open_at(report.id, report.epoch).filter(|_| is_first).cloned() else {
+            let Some(job) = state
+                .open_at(report.id, report.epoch)
+                .filter(|_| is_first)
+                .cloned()
+            else {
                 let recorded = is_first && state.is_recorded(&report);
-                verdicts.push(if recorded { Verdict::Accepted } else { Verdict::Fenced });
+                verdicts.push(if recorded {
+                    Verdict::Accepted
+                } else {
+                    Verdict::Fenced
+                });
                 continue;
             };
             let (job, attempt) = transition::finished(job, report, now);
@@ -121,8 +132,14 @@ impl Jobs for MemoryStore {
             .collect();
         let more = jobs.len() > query.limit;
         jobs.truncate(query.limit);
-        let last = jobs.last().map(|job| Cursor { created_at: job.created_at, id: job.id });
-        Ok(Page { jobs, next: last.filter(|_| more) })
+        let last = jobs.last().map(|job| Cursor {
+            created_at: job.created_at,
+            id: job.id,
+        });
+        Ok(Page {
+            jobs,
+            next: last.filter(|_| more),
+        })
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, Error> {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use scheduler_domain::{Attempt, Epoch, Job, JobId, KeyHash, NewJob, Outcome, Shard, State as JobState, Timestamp, WorkerId};
+use scheduler_domain::{
+    Attempt, Epoch, Job, JobId, KeyHash, NewJob, Outcome, Shard, State as JobState, Timestamp, WorkerId,
+};
 
 use crate::same::compare;
 use crate::{Report, Submitted};
@@ -28,11 +30,15 @@ impl State {
 
     /// The row, if it is open under `epoch`.
     pub(super) fn open_at(&self, id: JobId, epoch: Epoch) -> Option<&Job> {
-        self.get(id).filter(|job| job.finished_at.is_none() && job.epoch == epoch)
+        self.get(id)
+            .filter(|job| job.finished_at.is_none() && job.epoch == epoch)
     }
 
     pub(super) fn insert(&mut self, new: NewJob, now: Timestamp) -> Submitted {
-        let taken = new.key.and_then(|key| self.keys.get(&key).copied()).unwrap_or(new.id);
+        let taken = new
+            .key
+            .and_then(|key| self.keys.get(&key).copied())
+            .unwrap_or(new.id);
         if let Some(existing) = self.rows.get(&taken) {
             return compare(&new, existing.clone());
         }

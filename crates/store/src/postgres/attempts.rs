@@ -41,9 +41,14 @@ impl Work for Attempts {
     /// The row first: an attempt that ends between the two statements is then told by the history.
     async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<Vec<Attempt>, Fault> {
         let id = self.0;
-        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else { return Ok(Vec::new()) };
-        let rows =
-            sqlx::query(ATTEMPTS).bind(id.shard().column()).bind(id.0).fetch_all(connection).await?;
+        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else {
+            return Ok(Vec::new());
+        };
+        let rows = sqlx::query(ATTEMPTS)
+            .bind(id.shard().column())
+            .bind(id.0)
+            .fetch_all(connection)
+            .await?;
         let mut attempts = rows
             .iter()
             .map(|row| Ok(AttemptRow::from_row(row)?.read(id)?))
@@ -75,10 +80,18 @@ pub(super) async fn record(
         .bind(ids)
         .bind(each().map(|attempt| attempt.epoch.0).collect::<Vec<_>>())
         .bind(each().map(|attempt| int4(attempt.number)).collect::<Vec<_>>())
-        .bind(each().map(|attempt| attempt.worker.as_ref().map(WorkerId::as_str)).collect::<Vec<_>>())
+        .bind(
+            each()
+                .map(|attempt| attempt.worker.as_ref().map(WorkerId::as_str))
+                .collect::<Vec<_>>(),
+        )
         .bind(each().map(|attempt| attempt.started_at).collect::<Vec<_>>())
         .bind(each().map(|attempt| attempt.finished_at).collect::<Vec<_>>())
-        .bind(each().map(|attempt| int2(attempt.outcome.number())).collect::<Vec<_>>())
+        .bind(
+            each()
+                .map(|attempt| int2(attempt.outcome.number()))
+                .collect::<Vec<_>>(),
+        )
         .bind(errors)
         .execute(connection)
         .await?;
@@ -124,6 +137,10 @@ pub(super) const FORGET: &str = "-- store.forget_attempts
 
 /// Deletes the history of `ids`, which are of one shard.
 pub(super) async fn forget(connection: &mut PgConnection, shard: i16, ids: &[Uuid]) -> Result<(), Fault> {
-    sqlx::query(FORGET).bind(shard).bind(ids).execute(connection).await?;
+    sqlx::query(FORGET)
+        .bind(shard)
+        .bind(ids)
+        .execute(connection)
+        .await?;
     Ok(())
 }

@@ -35,8 +35,14 @@ impl Db {
         let bounded = tokio::time::timeout(self.call_timeout, work(self.clone()));
         let answer = match tokio::spawn(bounded.instrument(span)).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(elapsed)) => Err(Error::Unavailable { context: operation, source: elapsed.into() }),
-            Err(gone) => Err(Error::Unavailable { context: operation, source: gone.into() }),
+            Ok(Err(elapsed)) => Err(Error::Unavailable {
+                context: operation,
+                source: elapsed.into(),
+            }),
+            Err(gone) => Err(Error::Unavailable {
+                context: operation,
+                source: gone.into(),
+            }),
         };
         metrics::histogram!(CALL_DURATION, "operation" => operation).record(begun.elapsed());
         answer

@@ -47,13 +47,19 @@ impl Work for Cancel {
         if let Some(row) = cancelled {
             return Ok(Cancelled::Done(row::job(&row)?));
         }
-        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else { return Ok(Cancelled::NotFound) };
+        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else {
+            return Ok(Cancelled::NotFound);
+        };
         if !job.state.is_final() {
             return Err(Fault::Raced);
         }
         let ours = earlier == Earlier::Unknown
             && job.state == State::Cancelled
             && job.finished_at == Some(row::stored(self.now));
-        Ok(if ours { Cancelled::Done(job) } else { Cancelled::AlreadyFinal(job) })
+        Ok(if ours {
+            Cancelled::Done(job)
+        } else {
+            Cancelled::AlreadyFinal(job)
+        })
     }
 }

@@ -41,7 +41,10 @@ impl PostgresOptions {
     /// The defaults, with the database at `url`.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), ..Self::default() }
+        Self {
+            url: url.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -83,9 +86,13 @@ impl PostgresStore {
     /// # Errors
     /// [`Error::Refused`] for a URL that cannot be read, [`Error::Unavailable`] when the time is up.
     pub async fn connect(options: PostgresOptions) -> Result<Self, Error> {
-        let refused = |error: sqlx::Error| Error::Refused { context: "connect", source: error.into() };
-        let unbounded =
-            PgConnectOptions::from_str(&options.url).map_err(refused)?.application_name(&options.application_name);
+        let refused = |error: sqlx::Error| Error::Refused {
+            context: "connect",
+            source: error.into(),
+        };
+        let unbounded = PgConnectOptions::from_str(&options.url)
+            .map_err(refused)?
+            .application_name(&options.application_name);
         let statement_timeout = options.statement_timeout.as_millis();
         let bounded = unbounded.clone().options([
             ("statement_timeout", statement_timeout),
@@ -100,7 +107,13 @@ impl PostgresStore {
             // A dead connection is noticed by the statement that meets it, and the try repeated.
             .test_before_acquire(false)
             .connect_lazy_with(bounded);
-        Ok(Self { db: Db { pool, call_timeout: options.call_timeout, unbounded } })
+        Ok(Self {
+            db: Db {
+                pool,
+                call_timeout: options.call_timeout,
+                unbounded,
+            },
+        })
     }
 }
 
@@ -119,9 +132,15 @@ async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<(), Err
             Err(elapsed) => elapsed.into(),
         };
         if Instant::now() + backoff >= deadline {
-            return Err(Error::Unavailable { context: "connect", source });
+            return Err(Error::Unavailable {
+                context: "connect",
+                source,
+            });
         }
-        warn!(error = &*source as &dyn std::error::Error, "the database does not answer, trying again");
+        warn!(
+            error = &*source as &dyn std::error::Error,
+            "the database does not answer, trying again"
+        );
         tokio::time::sleep(backoff.mul_f64(0.5 + SystemEntropy.unit() / 2.0)).await;
         backoff = (backoff * 2).min(Duration::from_secs(2));
     }

@@ -34,19 +34,35 @@ impl Work for Delete {
     async fn run(&self, connection: &mut PgConnection, earlier: Earlier) -> Result<Deleted, Fault> {
         let id = self.0;
         let shard = id.shard().column();
-        let deleted = sqlx::query(DELETE).bind(shard).bind(id.0).fetch_optional(&mut *connection).await?;
+        let deleted = sqlx::query(DELETE)
+            .bind(shard)
+            .bind(id.0)
+            .fetch_optional(&mut *connection)
+            .await?;
         if let Some(row) = deleted {
             let key: Option<Uuid> = row.try_get(0)?;
             drop_keys(connection, key.map(|key| (KeyHash(key), id)).into_iter()).await?;
             attempts::forget(connection, shard, &[id.0]).await?;
             return Ok(Deleted::Done);
         }
-        let state = sqlx::query(STATE).bind(shard).bind(id.0).fetch_optional(connection).await?;
+        let state = sqlx::query(STATE)
+            .bind(shard)
+            .bind(id.0)
+            .fetch_optional(connection)
+            .await?;
         let Some(state) = state else {
             // Nobody else is likely to have deleted it while our own answer was lost.
-            return Ok(if earlier == Earlier::Unknown { Deleted::Done } else { Deleted::NotFound });
+            return Ok(if earlier == Earlier::Unknown {
+                Deleted::Done
+            } else {
+                Deleted::NotFound
+            });
         };
         let state = row::state(id, state.try_get(0)?)?;
-        if state.is_final() { Err(Fault::Raced) } else { Ok(Deleted::Refused(state)) }
+        if state.is_final() {
+            Err(Fault::Raced)
+        } else {
+            Ok(Deleted::Refused(state))
+        }
     }
 }

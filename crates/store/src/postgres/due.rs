@@ -18,7 +18,10 @@ pub(super) const DUE: &str = "-- store.due
     ORDER BY run_at, id LIMIT $5";
 
 /// Before every job.
-const FIRST: DueCursor = DueCursor { run_at: DateTime::<Utc>::UNIX_EPOCH, id: JobId(Uuid::nil()) };
+const FIRST: DueCursor = DueCursor {
+    run_at: DateTime::<Utc>::UNIX_EPOCH,
+    id: JobId(Uuid::nil()),
+};
 
 pub(super) async fn due(
     db: Db,
@@ -32,10 +35,22 @@ pub(super) async fn due(
     // Callers take a short page for the last one, so rows that cannot be read must not make it short.
     while found.len() < limit {
         let asked = limit - found.len();
-        let rows = tx::run(&db, &Page { shard, after, until, limit: asked }).await?;
+        let rows = tx::run(
+            &db,
+            &Page {
+                shard,
+                after,
+                until,
+                limit: asked,
+            },
+        )
+        .await?;
         let is_last = rows.len() < asked;
         let Some(last) = rows.last() else { break };
-        after = DueCursor { run_at: last.run_at, id: JobId(last.id) };
+        after = DueCursor {
+            run_at: last.run_at,
+            id: JobId(last.id),
+        };
         for row in rows {
             match row.read() {
                 Ok(due) => found.push(due),

@@ -51,12 +51,19 @@ impl Fault {
     pub(super) fn into_error(self, context: &'static str) -> Error {
         match self {
             Self::Final(error) => error,
-            Self::Raced => Error::Unavailable { context, source: "others kept changing the same rows".into() },
+            Self::Raced => Error::Unavailable {
+                context,
+                source: "others kept changing the same rows".into(),
+            },
             Self::Database(error) => match remedy(&error) {
-                Remedy::Never => Error::Refused { context, source: error.into() },
-                Remedy::Retry | Remedy::Reconnect | Remedy::Later => {
-                    Error::Unavailable { context, source: error.into() }
-                }
+                Remedy::Never => Error::Refused {
+                    context,
+                    source: error.into(),
+                },
+                Remedy::Retry | Remedy::Reconnect | Remedy::Later => Error::Unavailable {
+                    context,
+                    source: error.into(),
+                },
             },
         }
     }
@@ -106,7 +113,10 @@ pub(super) fn is_missing_table(error: &sqlx::Error) -> bool {
 }
 
 fn has_code(error: &sqlx::Error, code: &str) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|c| c == code)
+    error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code)
+        .is_some_and(|c| c == code)
 }
 
 #[cfg(test)]

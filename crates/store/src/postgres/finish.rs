@@ -61,7 +61,10 @@ pub(super) async fn finish(db: Db, now: Timestamp, reports: Vec<Report>) -> Resu
     for chunk in chunks(&waiting) {
         metrics::histogram!(BATCH_ROWS, "operation" => Finish::NAME).record(chunk.len() as f64);
         let mut accepted = tx::run(&db, &Finish { now, reports: chunk }).await?;
-        let fenced: Vec<&Report> = chunk.iter().filter(|r| !accepted.contains(&(r.id, r.epoch))).collect();
+        let fenced: Vec<&Report> = chunk
+            .iter()
+            .filter(|r| !accepted.contains(&(r.id, r.epoch)))
+            .collect();
         if !fenced.is_empty() {
             accepted.extend(tx::run(&db, &Recorded(&fenced)).await?);
         }
@@ -124,7 +127,11 @@ impl Work for Finish<'_> {
 
     /// Successes need no history, so their one statement needs no transaction around it.
     fn scope(&self) -> Scope {
-        if self.reports.iter().any(|report| retry_at(report).is_some()) { Scope::Transaction } else { Scope::Statement }
+        if self.reports.iter().any(|report| retry_at(report).is_some()) {
+            Scope::Transaction
+        } else {
+            Scope::Statement
+        }
     }
 
     async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<HashSet<Attempted>, Fault> {
@@ -133,7 +140,12 @@ impl Work for Finish<'_> {
             .reports
             .iter()
             .filter(|report| retry_at(report).is_some())
-            .filter_map(|report| Some((report.id, self.attempt(report, *numbers.get(&(report.id, report.epoch))?))))
+            .filter_map(|report| {
+                Some((
+                    report.id,
+                    self.attempt(report, *numbers.get(&(report.id, report.epoch))?),
+                ))
+            })
             .collect();
         attempts::record(connection, &ended).await?;
         Ok(numbers.into_keys().collect())
@@ -147,14 +159,26 @@ impl Finish<'_> {
         // The row tells of an attempt only while it is the last one.
         let last = || each().map(|report| retry_at(report).is_none().then_some(report));
         let (shards, ids) = row::keys(each().map(|report| report.id));
-        let errors = each().map(|r| failure(r).map(row::error_column).transpose()).collect::<Result<Vec<_>, _>>()?;
-        let next_epoch = |r: &Report| if retry_at(r).is_some() { r.epoch.next() } else { r.epoch };
+        let errors = each()
+            .map(|r| failure(r).map(row::error_column).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        let next_epoch = |r: &Report| {
+            if retry_at(r).is_some() {
+                r.epoch.next()
+            } else {
+                r.epoch
+            }
+        };
         let rows = sqlx::query(FINISH)
             .bind(shards)
             .bind(ids)
             .bind(each().map(|r| r.epoch.0).collect::<Vec<_>>())
             .bind(each().map(|r| next_epoch(r).0).collect::<Vec<_>>())
-            .bind(each().map(|r| int2(r.verdict.state().number())).collect::<Vec<_>>())
+            .bind(
+                each()
+                    .map(|r| int2(r.verdict.state().number()))
+                    .collect::<Vec<_>>(),
+            )
             .bind(each().map(retry_at).collect::<Vec<_>>())
             .bind(last().map(|r| r.map(|r| r.started_at)).collect::<Vec<_>>())
             .bind(last().map(|r| r.map(|r| r.worker.as_str())).collect::<Vec<_>>())
@@ -166,8 +190,12 @@ impl Finish<'_> {
             .await?;
         rows.iter()
             .map(|row| {
-                let (id, epoch, number): (Uuid, i32, i32) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-                Ok(((JobId(id), Epoch(epoch)), u32::try_from(number).unwrap_or_default()))
+                let (id, epoch, number): (Uuid, i32, i32) =
+                    (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+                Ok((
+                    (JobId(id), Epoch(epoch)),
+                    u32::try_from(number).unwrap_or_default(),
+                ))
             })
             .collect()
     }
@@ -202,11 +230,18 @@ impl Work for Recorded<'_> {
             .bind(shards)
             .bind(ids)
             .bind(self.0.iter().map(|r| r.epoch.0).collect::<Vec<_>>())
-            .bind(self.0.iter().map(|r| int2(r.verdict.state().number())).collect::<Vec<_>>())
+            .bind(
+                self.0
+                    .iter()
+                    .map(|r| int2(r.verdict.state().number()))
+                    .collect::<Vec<_>>(),
+            )
             .bind(self.0.iter().map(|r| r.worker.as_str()).collect::<Vec<_>>())
             .bind(self.0.iter().map(|r| r.started_at).collect::<Vec<_>>())
             .fetch_all(connection)
             .await?;
-        rows.iter().map(|row| Ok((JobId(row.try_get(0)?), Epoch(row.try_get(1)?)))).collect()
+        rows.iter()
+            .map(|row| Ok((JobId(row.try_get(0)?), Epoch(row.try_get(1)?))))
+            .collect()
     }
 }

@@ -40,13 +40,24 @@ pub(super) async fn readable(db: &Db, ids: &[JobId]) -> Result<Vec<Job>, Error> 
 }
 
 /// The jobs with `ids` that exist, on a connection that is at hand.
-pub(super) async fn by_id(connection: &mut PgConnection, ids: &[JobId]) -> Result<HashMap<JobId, Job>, Fault> {
-    rows(connection, ids).await?.iter().map(|row| row::job(row).map(|job| (job.id, job))).collect()
+pub(super) async fn by_id(
+    connection: &mut PgConnection,
+    ids: &[JobId],
+) -> Result<HashMap<JobId, Job>, Fault> {
+    rows(connection, ids)
+        .await?
+        .iter()
+        .map(|row| row::job(row).map(|job| (job.id, job)))
+        .collect()
 }
 
 async fn rows(connection: &mut PgConnection, ids: &[JobId]) -> Result<Vec<PgRow>, Fault> {
     let (shards, uuids) = row::keys(ids.iter().copied());
-    Ok(sqlx::query(GET).bind(shards).bind(uuids).fetch_all(connection).await?)
+    Ok(sqlx::query(GET)
+        .bind(shards)
+        .bind(uuids)
+        .fetch_all(connection)
+        .await?)
 }
 
 struct Get<'a>(&'a [JobId]);
@@ -76,7 +87,9 @@ impl Work for Readable<'_> {
 
     async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<HashMap<JobId, Job>, Fault> {
         let rows = rows(connection, self.0).await?;
-        let jobs = rows.iter().filter_map(|row| row::readable_job(Self::NAME, row).transpose());
+        let jobs = rows
+            .iter()
+            .filter_map(|row| row::readable_job(Self::NAME, row).transpose());
         jobs.map(|job| job.map(|job| (job.id, job))).collect()
     }
 }

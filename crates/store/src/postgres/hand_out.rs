@@ -20,7 +20,11 @@ use crate::{Error, HandOut, HandOutCause, HandedOut};
 /// Jobs per transaction.
 const MOST_ROWS: usize = 1_000;
 
-pub(super) async fn hand_out(db: Db, now: Timestamp, mut jobs: Vec<HandOut>) -> Result<Vec<HandedOut>, Error> {
+pub(super) async fn hand_out(
+    db: Db,
+    now: Timestamp,
+    mut jobs: Vec<HandOut>,
+) -> Result<Vec<HandedOut>, Error> {
     // Of several wishes for one hand-out the first counts; a stable sort keeps it first.
     jobs.sort_by_key(|job| (job.id.shard(), job.id, job.epoch));
     jobs.dedup_by_key(|job| (job.id, job.epoch));
@@ -60,10 +64,16 @@ impl Work for Again<'_> {
         }
         attempts::record(connection, &ended).await?;
 
-        let dead: Vec<JobId> =
-            changed.values().filter(|row| row.is_dead()).map(|row| JobId(row.id)).collect();
-        let mut dead: HashMap<JobId, Job> =
-            if dead.is_empty() { HashMap::new() } else { get::by_id(connection, &dead).await? };
+        let dead: Vec<JobId> = changed
+            .values()
+            .filter(|row| row.is_dead())
+            .map(|row| JobId(row.id))
+            .collect();
+        let mut dead: HashMap<JobId, Job> = if dead.is_empty() {
+            HashMap::new()
+        } else {
+            get::by_id(connection, &dead).await?
+        };
         changed
             .into_values()
             .map(|row| match dead.remove(&JobId(row.id)) {
@@ -82,11 +92,17 @@ impl Again<'_> {
             HandOutCause::LeaseExpired { worker, since, .. } => (worker, since, Outcome::Lost),
             HandOutCause::Released { worker, since } => (worker, since, Outcome::Released),
         };
-        let corrupt = || Error::Corrupt { table: "jobs", column: "attempts", id: job.id.to_string() };
+        let corrupt = || Error::Corrupt {
+            table: "jobs",
+            column: "attempts",
+            id: job.id.to_string(),
+        };
         Ok(Some(Attempt {
             epoch: job.epoch,
             // It was not charged for, so the attempt that follows has the same number.
-            number: u32::try_from(row.attempts).map_err(|_| corrupt())?.saturating_add(1),
+            number: u32::try_from(row.attempts)
+                .map_err(|_| corrupt())?
+                .saturating_add(1),
             worker: Some(worker.clone()),
             started_at: Some(*since),
             finished_at: Some(self.now),

@@ -32,8 +32,10 @@ macro_rules! insert {
 pub(super) const INSERT: &str = insert!("submit", "");
 
 /// For ids that may be taken; returns those that were not.
-pub(super) const INSERT_NEW: &str =
-    insert!("submit_keyed", " ON CONFLICT (shard, id) DO NOTHING RETURNING jobs.id");
+pub(super) const INSERT_NEW: &str = insert!(
+    "submit_keyed",
+    " ON CONFLICT (shard, id) DO NOTHING RETURNING jobs.id"
+);
 
 /// A row of `jobs` to be.
 #[derive(Debug)]
@@ -49,7 +51,10 @@ pub(super) async fn insert_new(
     rows: &[&NewRow],
 ) -> Result<Vec<JobId>, Fault> {
     let inserted = statement(INSERT_NEW, now, rows)?.fetch_all(connection).await?;
-    inserted.iter().map(|row| Ok(JobId(row.try_get::<Uuid, _>(0)?))).collect()
+    inserted
+        .iter()
+        .map(|row| Ok(JobId(row.try_get::<Uuid, _>(0)?)))
+        .collect()
 }
 
 /// Inserts rows whose ids we made: one statement.
@@ -96,19 +101,37 @@ type Statement = Query<'static, Postgres, PgArguments>;
 fn statement(sql: &'static str, now: Timestamp, rows: &[&NewRow]) -> Result<Statement, Error> {
     let (shards, ids) = row::keys(rows.iter().map(|row| row.job.id));
     let specs = || rows.iter().map(|row| &row.job.spec);
-    let options = specs().map(|spec| row::options_column(&spec.options)).collect::<Result<Vec<_>, _>>()?;
+    let options = specs()
+        .map(|spec| row::options_column(&spec.options))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(sqlx::query(sql)
         .bind(shards)
         .bind(ids)
         .bind(specs().map(|spec| spec.job_type.as_str()).collect::<Vec<_>>())
         .bind(specs().map(|spec| spec.queue.as_str()).collect::<Vec<_>>())
-        .bind(specs().map(|spec| int2(spec.priority.number())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| int2(row.job.state.number())).collect::<Vec<_>>())
+        .bind(
+            specs()
+                .map(|spec| int2(spec.priority.number()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|row| int2(row.job.state.number()))
+                .collect::<Vec<_>>(),
+        )
         .bind(specs().map(|spec| int4(spec.max_attempts)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.job.run_at).collect::<Vec<_>>())
         .bind(specs().map(|spec| spec.payload.as_bytes()).collect::<Vec<_>>())
         .bind(options)
-        .bind(rows.iter().map(|row| row.job.trace.as_deref()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.key.map(|key| key.0)).collect::<Vec<_>>())
+        .bind(
+            rows.iter()
+                .map(|row| row.job.trace.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            rows.iter()
+                .map(|row| row.key.map(|key| key.0))
+                .collect::<Vec<_>>(),
+        )
         .bind(now))
 }

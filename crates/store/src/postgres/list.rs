@@ -23,17 +23,42 @@ const MOST_SEEN: usize = 8_000;
 const MOST_BYTES: i64 = 8 << 20;
 
 /// After every job.
-const NEWEST: Cursor = Cursor { created_at: DateTime::<Utc>::MAX_UTC, id: JobId(Uuid::max()) };
+const NEWEST: Cursor = Cursor {
+    created_at: DateTime::<Utc>::MAX_UTC,
+    id: JobId(Uuid::max()),
+};
 
 pub(super) async fn list(db: Db, now: Timestamp, query: ListQuery) -> Result<Page, Error> {
-    let ListQuery { filter, before, limit } = query;
+    let ListQuery {
+        filter,
+        before,
+        limit,
+    } = query;
     // One more than asked for tells whether there is a next page.
-    let step = if filter == Filter::default() { limit + 1 } else { STEP.max(limit + 1) };
+    let step = if filter == Filter::default() {
+        limit + 1
+    } else {
+        STEP.max(limit + 1)
+    };
     let only_failed = matches!(filter.state, Some(State::Failed | State::DeadLetter));
-    let mut page = Picked { reached: before.unwrap_or(NEWEST), limit, ids: Vec::new(), bytes: 0 };
+    let mut page = Picked {
+        reached: before.unwrap_or(NEWEST),
+        limit,
+        ids: Vec::new(),
+        bytes: 0,
+    };
     let mut looked_at = 0;
     let next = loop {
-        let seen = tx::run(&db, &Scan { now, before: page.reached, limit: step, only_failed }).await?;
+        let seen = tx::run(
+            &db,
+            &Scan {
+                now,
+                before: page.reached,
+                limit: step,
+                only_failed,
+            },
+        )
+        .await?;
         looked_at += seen.len();
         let took_all = page.take(&filter, &seen);
         if took_all && seen.len() < step {
@@ -45,7 +70,10 @@ pub(super) async fn list(db: Db, now: Timestamp, query: ListQuery) -> Result<Pag
     };
     let jobs = get::readable(&db, &page.ids).await?;
     // Some may have changed since they were looked at.
-    Ok(Page { jobs: jobs.into_iter().filter(|job| filter.admits(job, now)).collect(), next })
+    Ok(Page {
+        jobs: jobs.into_iter().filter(|job| filter.admits(job, now)).collect(),
+        next,
+    })
 }
 
 /// What goes on the page.

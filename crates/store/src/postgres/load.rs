@@ -41,7 +41,14 @@ impl Work for Load<'_> {
     async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<Vec<Job>, Fault> {
         let (shards, ids) = row::keys(self.0.iter().map(|(id, _)| *id));
         let epochs: Vec<i32> = self.0.iter().map(|(_, epoch)| epoch.0).collect();
-        let rows = sqlx::query(LOAD).bind(shards).bind(ids).bind(epochs).fetch_all(connection).await?;
-        rows.iter().filter_map(|row| row::readable_job(Self::NAME, row).transpose()).collect()
+        let rows = sqlx::query(LOAD)
+            .bind(shards)
+            .bind(ids)
+            .bind(epochs)
+            .fetch_all(connection)
+            .await?;
+        rows.iter()
+            .filter_map(|row| row::readable_job(Self::NAME, row).transpose())
+            .collect()
     }
 }

@@ -24,14 +24,25 @@ pub(super) const STILL_OPEN: &str = "-- store.mark_running_check
     JOIN jobs ON jobs.shard = d.shard AND jobs.id = d.id
     WHERE jobs.epoch = d.epoch AND jobs.state IN (1, 2, 6, 8)";
 
-pub(super) async fn mark_running(db: Db, now: Timestamp, mut running: Vec<Running>) -> Result<Vec<JobId>, Error> {
+pub(super) async fn mark_running(
+    db: Db,
+    now: Timestamp,
+    mut running: Vec<Running>,
+) -> Result<Vec<JobId>, Error> {
     if running.is_empty() {
         return Ok(Vec::new());
     }
     running.sort_by_key(|r| (r.id.shard(), r.id, r.epoch));
     running.dedup_by_key(|r| (r.id, r.epoch));
     metrics::histogram!(BATCH_ROWS, "operation" => MarkRunning::NAME).record(running.len() as f64);
-    tx::run(&db, &MarkRunning { now, running: &running }).await
+    tx::run(
+        &db,
+        &MarkRunning {
+            now,
+            running: &running,
+        },
+    )
+    .await
 }
 
 struct MarkRunning<'a> {
@@ -60,11 +71,21 @@ impl Work for MarkRunning<'_> {
             .bind(self.now)
             .execute(&mut *connection)
             .await?;
-        let rows = sqlx::query(STILL_OPEN).bind(shards).bind(ids).bind(epochs).fetch_all(connection).await?;
+        let rows = sqlx::query(STILL_OPEN)
+            .bind(shards)
+            .bind(ids)
+            .bind(epochs)
+            .fetch_all(connection)
+            .await?;
         let open = rows
             .iter()
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<HashSet<_>, sqlx::Error>>()?;
-        Ok(self.running.iter().filter(|r| !open.contains(&(r.id.0, r.epoch.0))).map(|r| r.id).collect())
+        Ok(self
+            .running
+            .iter()
+            .filter(|r| !open.contains(&(r.id.0, r.epoch.0)))
+            .map(|r| r.id)
+            .collect())
     }
 }

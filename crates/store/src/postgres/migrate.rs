@@ -29,7 +29,11 @@ fn migrations() -> Migrator {
 
 /// The newest migration that this build knows.
 pub(super) fn newest() -> i64 {
-    migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
+    migrations()
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default()
 }
 
 /// Without a limit on the time of a statement: an index on a large table takes as long as it takes.
@@ -38,7 +42,9 @@ pub(super) async fn migrate(db: &Db) -> Result<(), Error> {
     let working = tokio::spawn(async move {
         let mut tries = 1;
         loop {
-            let Err(error) = once(&options).await else { break Ok(()) };
+            let Err(error) = once(&options).await else {
+                break Ok(());
+            };
             if tries == TRIES || !is_passing(&error) {
                 break Err(into_error(error));
             }
@@ -47,7 +53,12 @@ pub(super) async fn migrate(db: &Db) -> Result<(), Error> {
             tries += 1;
         }
     });
-    working.await.unwrap_or_else(|gone| Err(Error::Unavailable { context: "migrate", source: gone.into() }))?;
+    working.await.unwrap_or_else(|gone| {
+        Err(Error::Unavailable {
+            context: "migrate",
+            source: gone.into(),
+        })
+    })?;
     info!(version = newest(), "the schema is up to date");
     Ok(())
 }
@@ -68,8 +79,12 @@ fn database_error(error: &MigrateError) -> Option<&sqlx::Error> {
 
 /// Whether the error is what two processes that create the same things do to each other.
 fn is_passing(error: &MigrateError) -> bool {
-    let Some(error) = database_error(error) else { return false };
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let Some(error) = database_error(error) else {
+        return false;
+    };
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         // unique_violation (in `_sqlx_migrations`, or in PostgreSQL's own catalogue), duplicate_table, duplicate_object
         Some("23505" | "42P07" | "42710") => true,
@@ -84,6 +99,9 @@ fn into_error(error: MigrateError) -> Error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             Fault::Database(error).into_error("migrate")
         }
-        other => Error::Refused { context: "migrate", source: other.into() },
+        other => Error::Refused {
+            context: "migrate",
+            source: other.into(),
+        },
     }
 }

@@ -15,7 +15,11 @@ pub(super) async fn ping(db: Db) -> Result<(), Error> {
     let found = tx::run(&db, &Ping).await?;
     let needed = newest();
     // A newer schema is fine: migrations only add, so that old and new processes can run side by side in an upgrade.
-    if found < needed { Err(Error::Schema { found, needed }) } else { Ok(()) }
+    if found < needed {
+        Err(Error::Schema { found, needed })
+    } else {
+        Ok(())
+    }
 }
 
 struct Ping;

@@ -27,7 +27,10 @@ pub(super) const PURGE: &str = "-- store.purge
     RETURNING id, key";
 
 /// Before every job.
-const FIRST: Cursor = Cursor { created_at: DateTime::<Utc>::UNIX_EPOCH, id: JobId(Uuid::nil()) };
+const FIRST: Cursor = Cursor {
+    created_at: DateTime::<Utc>::UNIX_EPOCH,
+    id: JobId(Uuid::nil()),
+};
 
 pub(super) async fn purge(
     db: Db,
@@ -37,9 +40,21 @@ pub(super) async fn purge(
     limit: usize,
 ) -> Result<Purged, Error> {
     if limit == 0 {
-        return Ok(Purged { deleted: 0, next: after });
+        return Ok(Purged {
+            deleted: 0,
+            next: after,
+        });
     }
-    tx::run(&db, &Step { shard, before, after: after.unwrap_or(FIRST), limit }).await
+    tx::run(
+        &db,
+        &Step {
+            shard,
+            before,
+            after: after.unwrap_or(FIRST),
+            limit,
+        },
+    )
+    .await
 }
 
 /// Looks at `limit` jobs, and deletes those that are old enough.
@@ -77,13 +92,23 @@ impl Work for Step {
             .iter()
             .map(Seen::from_row)
             .collect::<Result<Vec<_>, _>>()?;
-        let old: Vec<Uuid> =
-            seen.iter().filter(|job| job.finished_at.is_some_and(|at| at < self.before)).map(|job| job.id).collect();
-        let deleted = if old.is_empty() { 0 } else { self.delete(connection, &old).await? };
+        let old: Vec<Uuid> = seen
+            .iter()
+            .filter(|job| job.finished_at.is_some_and(|at| at < self.before))
+            .map(|job| job.id)
+            .collect();
+        let deleted = if old.is_empty() {
+            0
+        } else {
+            self.delete(connection, &old).await?
+        };
         let last = seen.last().filter(|_| seen.len() == self.limit);
         Ok(Purged {
             deleted,
-            next: last.map(|job| Cursor { created_at: job.created_at, id: JobId(job.id) }),
+            next: last.map(|job| Cursor {
+                created_at: job.created_at,
+                id: JobId(job.id),
+            }),
         })
     }
 }
@@ -100,7 +125,9 @@ impl Step {
             .iter()
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<HashMap<Uuid, Option<Uuid>>, sqlx::Error>>()?;
-        let keys = deleted.iter().filter_map(|(id, key)| Some((KeyHash((*key)?), JobId(*id))));
+        let keys = deleted
+            .iter()
+            .filter_map(|(id, key)| Some((KeyHash((*key)?), JobId(*id))));
         drop_keys(connection, keys).await?;
         attempts::forget(connection, shard, &deleted.keys().copied().collect::<Vec<_>>()).await?;
         Ok(deleted.len())

@@ -40,13 +40,19 @@ impl Work for Redrive {
 
     async fn run(&self, connection: &mut PgConnection, earlier: Earlier) -> Result<Redriven, Fault> {
         let id = self.id;
-        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else { return Ok(Redriven::NotFound) };
+        let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else {
+            return Ok(Redriven::NotFound);
+        };
         if !matches!(job.state, State::Failed | State::DeadLetter) {
             let ours = earlier == Earlier::Unknown
                 && job.state == State::Queued
                 && job.run_at == row::stored(self.now)
                 && job.updated_at == row::stored(self.now);
-            return Ok(if ours { Redriven::Done(job) } else { Redriven::Refused(job) });
+            return Ok(if ours {
+                Redriven::Done(job)
+            } else {
+                Redriven::Refused(job)
+            });
         }
         if let Some(last) = current_attempt(&job) {
             attempts::record(connection, &[(id, last)]).await?;

@@ -2,8 +2,8 @@
 
 use chrono::SubsecRound as _;
 use scheduler_domain::{
-    Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, Sequence, State, Timestamp,
-    WorkerId,
+    Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, Sequence, State,
+    Timestamp, WorkerId,
 };
 use sqlx::FromRow as _;
 use sqlx::postgres::PgRow;
@@ -78,7 +78,11 @@ impl TryFrom<JobRow> for Job {
 
     fn try_from(row: JobRow) -> Result<Self, Error> {
         let id = JobId(row.id);
-        let corrupt = |column| Error::Corrupt { table: "jobs", column, id: id.to_string() };
+        let corrupt = |column| Error::Corrupt {
+            table: "jobs",
+            column,
+            id: id.to_string(),
+        };
         let count = |column, n: i32| u32::try_from(n).map_err(|_| corrupt(column));
         let text = |column, bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| corrupt(column));
         Ok(Self {
@@ -106,7 +110,10 @@ impl TryFrom<JobRow> for Job {
             finished_at: row.finished_at,
             worker: row.worker.map(WorkerId::from_stored),
             result: row.result.map(|bytes| text("result", bytes)).transpose()?,
-            error: row.error.map(|json| serde_json::from_str(&json).map_err(|_| corrupt("error"))).transpose()?,
+            error: row
+                .error
+                .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("error")))
+                .transpose()?,
             trace: row.trace,
         })
     }
@@ -155,16 +162,20 @@ pub(super) fn options_column(options: &JobOptions) -> Result<Option<String>, Err
     if *options == JobOptions::default() {
         return Ok(None);
     }
-    serde_json::to_string(options).map(Some).map_err(|source| Error::Refused {
-        context: "write the options of a job",
-        source: source.into(),
-    })
+    serde_json::to_string(options)
+        .map(Some)
+        .map_err(|source| Error::Refused {
+            context: "write the options of a job",
+            source: source.into(),
+        })
 }
 
 /// The `error` column.
 pub(super) fn error_column(failure: &JobFailure) -> Result<String, Error> {
-    serde_json::to_string(failure)
-        .map_err(|source| Error::Refused { context: "write the error of a job", source: source.into() })
+    serde_json::to_string(failure).map_err(|source| Error::Refused {
+        context: "write the error of a job",
+        source: source.into(),
+    })
 }
 
 /// The two halves of the primary keys of `ids`, for `unnest`.

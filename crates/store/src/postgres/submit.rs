@@ -5,7 +5,6 @@
 
 mod keyed;
 
-
 use scheduler_domain::{Job, NewJob, Timestamp};
 
 use self::keyed::Origin;
@@ -51,7 +50,10 @@ async fn insert_fresh(
     match tx::run(db, &InsertFresh { now, rows: &rows }).await? {
         Fresh::Inserted => {
             let places = jobs.iter().map(|(place, _)| *place);
-            Ok(places.zip(rows).map(|(place, row)| (place, Submitted::Created(row.job))).collect())
+            Ok(places
+                .zip(rows)
+                .map(|(place, row)| (place, Submitted::Created(row.job)))
+                .collect())
         }
         // Only now the slower way: read back, and insert what is missing.
         Fresh::Unknown => keyed::insert(db, now, jobs, Origin::ThisCall).await,
@@ -60,7 +62,10 @@ async fn insert_fresh(
 }
 
 fn new_row(job: &NewJob, now: Timestamp) -> NewRow {
-    NewRow { key: job.key, job: Job::accepted(job.clone(), now) }
+    NewRow {
+        key: job.key,
+        job: Job::accepted(job.clone(), now),
+    }
 }
 
 /// Cuts `jobs` into statements of bounded size.

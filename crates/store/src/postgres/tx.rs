@@ -95,7 +95,10 @@ async fn attempt<W: Work>(db: &Db, work: &W, earlier: Earlier) -> Result<W::Answ
     let untouched = |error: sqlx::Error| (Fault::from(error), Earlier::Nothing);
     let mut held = Held::take(db).await.map_err(untouched)?;
     let answer = match work.scope() {
-        Scope::Read => work.run(&mut held.connection, earlier).await.map_err(|fault| (fault, Earlier::Nothing)),
+        Scope::Read => work
+            .run(&mut held.connection, earlier)
+            .await
+            .map_err(|fault| (fault, Earlier::Nothing)),
         Scope::Statement => work.run(&mut held.connection, earlier).await.map_err(in_doubt),
         Scope::Transaction => transaction(work, &mut held.connection, earlier).await,
     };
@@ -109,15 +112,25 @@ async fn transaction<W: Work>(
     earlier: Earlier,
 ) -> Result<W::Answer, (Fault, Earlier)> {
     // Until COMMIT is sent, a failure of any kind means that nothing is left: the transaction dies with its connection.
-    let mut tx = connection.begin().await.map_err(|error| (error.into(), Earlier::Nothing))?;
-    let answer = work.run(&mut tx, earlier).await.map_err(|fault| (fault, Earlier::Nothing))?;
+    let mut tx = connection
+        .begin()
+        .await
+        .map_err(|error| (error.into(), Earlier::Nothing))?;
+    let answer = work
+        .run(&mut tx, earlier)
+        .await
+        .map_err(|fault| (fault, Earlier::Nothing))?;
     tx.commit().await.map_err(|error| in_doubt(error.into()))?;
     Ok(answer)
 }
 
 /// A write whose connection broke may have been committed.
 fn in_doubt(fault: Fault) -> (Fault, Earlier) {
-    let left = if fault.remedy() == Remedy::Reconnect { Earlier::Unknown } else { Earlier::Nothing };
+    let left = if fault.remedy() == Remedy::Reconnect {
+        Earlier::Unknown
+    } else {
+        Earlier::Nothing
+    };
     (fault, left)
 }
 
@@ -132,7 +145,10 @@ impl Held {
         let begun = Instant::now();
         let connection = db.pool.acquire().await?;
         metrics::histogram!(POOL_WAIT).record(begun.elapsed());
-        Ok(Self { connection, whole: false })
+        Ok(Self {
+            connection,
+            whole: false,
+        })
     }
 }
 

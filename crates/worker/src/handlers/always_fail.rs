@@ -20,6 +20,9 @@ impl Handler for AlwaysFail {
     type Output = ();
 
     async fn run(&self, _job: JobContext, args: Args) -> Result<(), JobError> {
-        Err(JobError::retry(args.message.unwrap_or_else(|| "failed, as asked".to_owned())).kind("always_fail"))
+        Err(
+            JobError::retry(args.message.unwrap_or_else(|| "failed, as asked".to_owned()))
+                .kind("always_fail"),
+        )
     }
 }

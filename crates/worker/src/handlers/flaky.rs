@@ -20,7 +20,10 @@ impl Handler for Flaky {
 
     async fn run(&self, job: JobContext, args: Args) -> Result<(), JobError> {
         if job.attempt <= args.failures {
-            return Err(JobError::retry(format!("attempt {} of {} that fail", job.attempt, args.failures)).kind("flaky"));
+            return Err(
+                JobError::retry(format!("attempt {} of {} that fail", job.attempt, args.failures))
+                    .kind("flaky"),
+            );
         }
         Ok(())
     }

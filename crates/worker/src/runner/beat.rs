@@ -33,7 +33,10 @@ pub(super) async fn note(shared: Arc<Shared>, over: CancellationToken) {
         }
         match shared.session.note_running(running).await {
             Ok(lost) => lost.into_iter().for_each(|id| shared.held.lose(id)),
-            Err(error) => debug!(error = &error as &dyn std::error::Error, "running attempts not noted"),
+            Err(error) => debug!(
+                error = &error as &dyn std::error::Error,
+                "running attempts not noted"
+            ),
         }
     }
 }
@@ -46,7 +49,10 @@ pub(super) async fn hear(shared: Arc<Shared>, over: CancellationToken) {
             match shared.session.cancellations().await {
                 Ok(subscribed) => hints = Some(subscribed),
                 Err(error) => {
-                    debug!(error = &error as &dyn std::error::Error, "cancels are not heard at once");
+                    debug!(
+                        error = &error as &dyn std::error::Error,
+                        "cancels are not heard at once"
+                    );
                     if !pause(LAZILY, &over).await {
                         return;
                     }

@@ -26,7 +26,12 @@ struct Run {
 
 impl Job {
     fn lease(&self) -> Lease {
-        Lease { id: self.entry.id, epoch: self.entry.epoch, worker: self.worker.clone(), since: self.claimed_at }
+        Lease {
+            id: self.entry.id,
+            epoch: self.entry.epoch,
+            worker: self.worker.clone(),
+            since: self.claimed_at,
+        }
     }
 }
 
@@ -57,16 +62,23 @@ impl Held {
     /// A job leaves the buffer for a slot. `None` when it is not held any more, or under another epoch: do not run it.
     pub(super) fn start(&self, taken: &Taken) -> Option<CancellationToken> {
         let mut held = self.lock();
-        let job = held.get_mut(&taken.job.id).filter(|job| job.entry.epoch == taken.entry.epoch)?;
+        let job = held
+            .get_mut(&taken.job.id)
+            .filter(|job| job.entry.epoch == taken.entry.epoch)?;
         let stop = CancellationToken::new();
-        job.running = Some(Run { since: Instant::now(), stop: stop.clone() });
+        job.running = Some(Run {
+            since: Instant::now(),
+            stop: stop.clone(),
+        });
         Some(stop)
     }
 
     /// A job's attempt has ended here. `false` when it was taken away before.
     pub(super) fn end(&self, entry: &Entry) -> bool {
         let mut held = self.lock();
-        let ours = held.get(&entry.id).is_some_and(|job| job.entry.epoch == entry.epoch);
+        let ours = held
+            .get(&entry.id)
+            .is_some_and(|job| job.entry.epoch == entry.epoch);
         if ours {
             held.remove(&entry.id);
         }
@@ -76,7 +88,10 @@ impl Held {
     /// A job is no longer ours: forget it if it waits, stop it if it runs.
     pub(super) fn lose(&self, id: JobId) {
         let mut held = self.lock();
-        match held.get(&id).map(|job| job.running.as_ref().map(|run| run.stop.clone())) {
+        match held
+            .get(&id)
+            .map(|job| job.running.as_ref().map(|run| run.stop.clone()))
+        {
             Some(Some(stop)) => stop.cancel(),
             Some(None) => drop(held.remove(&id)),
             None => {}
@@ -92,7 +107,11 @@ impl Held {
     pub(super) fn running_for(&self, at_least: Duration) -> Vec<Running> {
         self.lock()
             .values()
-            .filter(|job| job.running.as_ref().is_some_and(|run| run.since.elapsed() >= at_least))
+            .filter(|job| {
+                job.running
+                    .as_ref()
+                    .is_some_and(|run| run.since.elapsed() >= at_least)
+            })
             .map(|job| Running {
                 id: job.entry.id,
                 epoch: job.entry.epoch,
@@ -104,7 +123,10 @@ impl Held {
 
     /// Takes out everything that has not begun.
     pub(super) fn take_unstarted(&self) -> Vec<Entry> {
-        self.lock().extract_if(|_, job| job.running.is_none()).map(|(_, job)| job.entry).collect()
+        self.lock()
+            .extract_if(|_, job| job.running.is_none())
+            .map(|(_, job)| job.entry)
+            .collect()
     }
 
     /// Takes out everything that runs, and stops it.

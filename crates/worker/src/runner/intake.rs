@@ -1,7 +1,7 @@
 //! Taking jobs: never more than can start soon, yet enough that short jobs never wait for the next batch.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use scheduler_engine::Taken;
@@ -40,7 +40,11 @@ impl Pace {
     /// A job ended after `ran`. The mean follows long runs at once and short ones slowly, to err on the side of holding less.
     pub(super) fn ended(&self, ran: Duration) {
         let (ran, mean) = (nanoseconds(ran), self.mean.load(Ordering::Relaxed));
-        let next = if ran > mean { mean.midpoint(ran) } else { mean - (mean - ran) / 8 };
+        let next = if ran > mean {
+            mean.midpoint(ran)
+        } else {
+            mean - (mean - ran) / 8
+        };
         self.mean.store(next, Ordering::Relaxed);
         self.held.fetch_sub(1, Ordering::AcqRel);
         self.freed.notify_one();
@@ -58,14 +62,21 @@ impl Pace {
             return 0;
         }
         let rounds = AHEAD.as_nanos() / mean.as_nanos();
-        usize::try_from(rounds).unwrap_or(LARGEST).saturating_mul(self.pool_size).min(LARGEST)
+        usize::try_from(rounds)
+            .unwrap_or(LARGEST)
+            .saturating_mul(self.pool_size)
+            .min(LARGEST)
     }
 
     /// How many more may be taken. A large buffer is refilled in large parts: a claim costs the same for one as for hundreds.
     fn room(&self) -> usize {
         let most = self.pool_size + self.spare();
         let room = most.saturating_sub(self.held.load(Ordering::Acquire));
-        if room >= most / 4 || most <= self.pool_size { room.min(LARGEST) } else { 0 }
+        if room >= most / 4 || most <= self.pool_size {
+            room.min(LARGEST)
+        } else {
+            0
+        }
     }
 
     async fn wait_for_room(&self) -> usize {

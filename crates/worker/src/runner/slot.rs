@@ -20,7 +20,9 @@ pub(super) async fn work(
     drain: CancellationToken,
 ) {
     loop {
-        let Ok(report) = Arc::clone(&shared.reports).acquire_owned().await else { return };
+        let Ok(report) = Arc::clone(&shared.reports).acquire_owned().await else {
+            return;
+        };
         let next = tokio::select! {
             biased;
             () = drain.cancelled() => return,
@@ -42,20 +44,36 @@ async fn run(shared: &Arc<Shared>, taken: Taken, stop: CancellationToken, permit
         .record(clock::since(started_at, job.run_at).as_secs_f64());
     metrics::gauge!("worker_inflight_jobs").increment(1.0);
     let begun = Instant::now();
-    let timeout = job.spec.options.timeout.unwrap_or(shared.engine.options().default_timeout);
+    let timeout = job
+        .spec
+        .options
+        .timeout
+        .unwrap_or(shared.engine.options().default_timeout);
     let span = info_span!("attempt.run", job.id = %job.id, job.r#type = %job.spec.job_type, attempt = job.attempts + 1, epoch = %job.epoch);
-    let ended = attempt::run(&shared.registry, job, timeout, &stop).instrument(span).await;
+    let ended = attempt::run(&shared.registry, job, timeout, &stop)
+        .instrument(span)
+        .await;
     let ran = begun.elapsed();
     metrics::gauge!("worker_inflight_jobs").decrement(1.0);
     shared.pace.ended(ran);
 
-    let known = shared.registry.types().any(|known| known == job.spec.job_type.as_str());
-    let label = if known { job.spec.job_type.as_str().to_owned() } else { "unknown".to_owned() };
+    let known = shared
+        .registry
+        .types()
+        .any(|known| known == job.spec.job_type.as_str());
+    let label = if known {
+        job.spec.job_type.as_str().to_owned()
+    } else {
+        "unknown".to_owned()
+    };
     metrics::histogram!("job_processing_duration_seconds", "job_type" => label).record(ran.as_secs_f64());
     let verdict = match ended {
-        Ended::Result(result) => {
-            attempt::verdict(job, result, shared.engine.clock().now(), &**shared.engine.entropy())
-        }
+        Ended::Result(result) => attempt::verdict(
+            job,
+            result,
+            shared.engine.clock().now(),
+            &**shared.engine.entropy(),
+        ),
         Ended::Stopped => {
             // Cancelled, or somebody else's by now: nothing to report. If it is still in hand, the lease just runs out or is dropped.
             if shared.held.end(&taken.entry) {
@@ -111,7 +129,9 @@ fn count(taken: &Taken, kind: &ReportKind, shared: &Shared) {
             "deadletter"
         }
     };
-    if let ReportKind::Retry { error, .. } | ReportKind::Failed { error } | ReportKind::DeadLetter { error } = kind {
+    if let ReportKind::Retry { error, .. } | ReportKind::Failed { error } | ReportKind::DeadLetter { error } =
+        kind
+    {
         debug!(job.id = %taken.job.id, status, error = %error.message, "attempt failed");
     }
     metrics::counter!("jobs_processed_total", "status" => status).increment(1);

@@ -18,14 +18,14 @@ pub(super) fn whole(value: &Value) -> Option<i128> {
 }
 
 macro_rules! whole_number {
-    ($($Type:ty),*) => {$(
+    ($($Type:ty: $expects:literal),*) => {$(
         impl Setting for $Type {
             fn kind() -> String {
                 "number".to_owned()
             }
 
             fn expects() -> String {
-                format!("a whole number, at most {}", <$Type>::MAX)
+                $expects.to_owned()
             }
 
             fn read(value: &Value) -> Option<Self> {
@@ -43,7 +43,7 @@ macro_rules! whole_number {
     )*};
 }
 
-whole_number!(u16, u32, usize);
+whole_number!(u16: "a whole number up to 65535", u32: "a whole number", usize: "a whole number");
 
 impl Setting for f64 {
     fn kind() -> String {

@@ -12,26 +12,26 @@ use super::text::text;
 
 /// A number of bytes, written `16MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ByteSize(usize);
+pub struct ByteSize(u64);
 
 impl ByteSize {
     const UNITS: [(&'static str, u32); 4] = [("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)];
 
     /// `n` × 1024 bytes.
     #[must_use]
-    pub const fn kib(n: usize) -> Self {
+    pub const fn kib(n: u64) -> Self {
         Self(n << 10)
     }
 
     /// `n` × 1024² bytes.
     #[must_use]
-    pub const fn mib(n: usize) -> Self {
+    pub const fn mib(n: u64) -> Self {
         Self(n << 20)
     }
 
     /// In bytes.
     #[must_use]
-    pub const fn bytes(self) -> usize {
+    pub const fn bytes(self) -> u64 {
         self.0
     }
 }
@@ -55,7 +55,7 @@ impl FromStr for ByteSize {
         let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let unit = unit.trim_start();
-        let number: usize = number.parse().map_err(drop)?;
+        let number: u64 = number.parse().map_err(drop)?;
         let (_, shift) = Self::UNITS
             .into_iter()
             .find(|(name, _)| *name == unit || (unit.is_empty() && *name == "B"))

@@ -59,12 +59,18 @@ pub(super) struct Causes<'a> {
 
 impl<'a> Causes<'a> {
     pub(super) fn of(jobs: &'a [HandOut]) -> Self {
-        let mut causes = Self { forgotten: Vec::new(), released: Vec::new(), expired: Vec::new() };
+        let mut causes = Self {
+            forgotten: Vec::new(),
+            released: Vec::new(),
+            expired: Vec::new(),
+        };
         for job in jobs {
             match &job.cause {
                 HandOutCause::Forgotten => causes.forgotten.push(job),
                 HandOutCause::Released { .. } => causes.released.push(job),
-                HandOutCause::LeaseExpired { worker, budget, .. } => causes.expired.push((job, *budget, worker)),
+                HandOutCause::LeaseExpired { worker, budget, .. } => {
+                    causes.expired.push((job, *budget, worker))
+                }
             }
         }
         causes
@@ -80,7 +86,11 @@ impl<'a> Causes<'a> {
         for (statement, jobs) in [(FORGOTTEN, &self.forgotten), (RELEASED, &self.released)] {
             if !jobs.is_empty() {
                 let (shards, ids, epochs) = columns(jobs.iter().copied());
-                let update = sqlx::query(statement).bind(shards).bind(ids).bind(epochs).bind(now);
+                let update = sqlx::query(statement)
+                    .bind(shards)
+                    .bind(ids)
+                    .bind(epochs)
+                    .bind(now);
                 rows.extend(update.fetch_all(&mut *connection).await?);
             }
         }
@@ -96,7 +106,12 @@ impl<'a> Causes<'a> {
                 .bind(ids)
                 .bind(epochs)
                 .bind(now)
-                .bind(self.expired.iter().map(|(_, budget, ..)| int4(*budget)).collect::<Vec<_>>())
+                .bind(
+                    self.expired
+                        .iter()
+                        .map(|(_, budget, ..)| int4(*budget))
+                        .collect::<Vec<_>>(),
+                )
                 .bind(errors);
             rows.extend(update.fetch_all(connection).await?);
         }

@@ -105,14 +105,27 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn cursor(&self) -> Cursor {
-        Cursor { created_at: self.created_at, id: JobId(self.id) }
+        Cursor {
+            created_at: self.created_at,
+            id: JobId(self.id),
+        }
     }
 
     /// As [`Filter::admits`], by the numbers: a row that cannot be read passes no filter.
     pub(super) fn passes(&self, filter: &Filter) -> bool {
-        filter.state.is_none_or(|state| int2(state.number()) == self.state)
-            && filter.priority.is_none_or(|priority| int2(priority.number()) == self.priority)
-            && filter.job_type.as_ref().is_none_or(|job_type| job_type.as_str() == self.job_type)
-            && filter.queue.as_ref().is_none_or(|queue| queue.as_str() == self.queue)
+        filter
+            .state
+            .is_none_or(|state| int2(state.number()) == self.state)
+            && filter
+                .priority
+                .is_none_or(|priority| int2(priority.number()) == self.priority)
+            && filter
+                .job_type
+                .as_ref()
+                .is_none_or(|job_type| job_type.as_str() == self.job_type)
+            && filter
+                .queue
+                .as_ref()
+                .is_none_or(|queue| queue.as_str() == self.queue)
     }
 }

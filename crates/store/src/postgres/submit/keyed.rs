@@ -67,7 +67,15 @@ pub(super) async fn insert(
         let (mut round, rest) = distinct(waiting);
         round.sort_unstable_by_key(|(_, job)| (job.id.shard(), job.id));
         let rows: Vec<NewRow> = round.iter().map(|(_, job)| new_row(job, now)).collect();
-        let outcomes = tx::run(db, &InsertKeyed { now, rows: &rows, origin }).await?;
+        let outcomes = tx::run(
+            db,
+            &InsertKeyed {
+                now,
+                rows: &rows,
+                origin,
+            },
+        )
+        .await?;
         for (((place, new), row), outcome) in round.into_iter().zip(rows).zip(outcomes) {
             known.learn(&new, &row.job, &outcome);
             let answer = match outcome {
@@ -120,7 +128,9 @@ impl Known {
     }
 
     fn of(&self, new: &NewJob) -> Option<&Job> {
-        new.key.and_then(|key| self.keys.get(&key)).or_else(|| self.ids.get(&new.id))
+        new.key
+            .and_then(|key| self.keys.get(&key))
+            .or_else(|| self.ids.get(&new.id))
     }
 }
 
@@ -141,19 +151,39 @@ impl Work for InsertKeyed<'_> {
 
     async fn run(&self, connection: &mut PgConnection, earlier: Earlier) -> Result<Vec<Outcome>, Fault> {
         let by_key = self.claim_keys(connection).await?;
-        let free: Vec<&NewRow> =
-            self.rows.iter().filter(|row| row.key.is_none_or(|key| !by_key.contains_key(&key))).collect();
+        let free: Vec<&NewRow> = self
+            .rows
+            .iter()
+            .filter(|row| row.key.is_none_or(|key| !by_key.contains_key(&key)))
+            .collect();
         let inserted: HashSet<JobId> = if free.is_empty() {
             HashSet::new()
         } else {
-            insert::insert_new(connection, self.now, &free).await?.into_iter().collect()
+            insert::insert_new(connection, self.now, &free)
+                .await?
+                .into_iter()
+                .collect()
         };
-        let taken: Vec<&NewRow> = free.into_iter().filter(|row| !inserted.contains(&row.job.id)).collect();
-        drop_keys(connection, taken.iter().filter_map(|row| Some((row.key?, row.job.id)))).await?;
+        let taken: Vec<&NewRow> = free
+            .into_iter()
+            .filter(|row| !inserted.contains(&row.job.id))
+            .collect();
+        drop_keys(
+            connection,
+            taken.iter().filter_map(|row| Some((row.key?, row.job.id))),
+        )
+        .await?;
 
-        let ids: Vec<JobId> = by_key.values().copied().chain(taken.iter().map(|row| row.job.id)).collect();
-        let existing =
-            if ids.is_empty() { HashMap::new() } else { get::by_id(connection, &ids).await? };
+        let ids: Vec<JobId> = by_key
+            .values()
+            .copied()
+            .chain(taken.iter().map(|row| row.job.id))
+            .collect();
+        let existing = if ids.is_empty() {
+            HashMap::new()
+        } else {
+            get::by_id(connection, &ids).await?
+        };
         // A job that is gone by now was deleted between two statements.
         let read = |id: JobId| existing.get(&id).cloned().ok_or(Fault::Raced);
         self.rows
@@ -175,23 +205,40 @@ impl Work for InsertKeyed<'_> {
 impl InsertKeyed<'_> {
     /// Claims the keys of the rows; returns those that were taken, with the job that each made.
     async fn claim_keys(&self, connection: &mut PgConnection) -> Result<HashMap<KeyHash, JobId>, Fault> {
-        let mut wanted: Vec<(KeyHash, JobId)> =
-            self.rows.iter().filter_map(|row| Some((row.key?, row.job.id))).collect();
+        let mut wanted: Vec<(KeyHash, JobId)> = self
+            .rows
+            .iter()
+            .filter_map(|row| Some((row.key?, row.job.id)))
+            .collect();
         if wanted.is_empty() {
             return Ok(HashMap::new());
         }
         wanted.sort_unstable_by_key(|(key, _)| (key.shard(), *key));
         let (shards, keys, jobs) = key_columns(wanted.iter().copied());
-        let claimed = sqlx::query(CLAIM_KEYS).bind(shards).bind(keys).bind(jobs).fetch_all(&mut *connection).await?;
-        let claimed =
-            claimed.iter().map(|row| row.try_get(0).map(KeyHash)).collect::<Result<HashSet<_>, _>>()?;
+        let claimed = sqlx::query(CLAIM_KEYS)
+            .bind(shards)
+            .bind(keys)
+            .bind(jobs)
+            .fetch_all(&mut *connection)
+            .await?;
+        let claimed = claimed
+            .iter()
+            .map(|row| row.try_get(0).map(KeyHash))
+            .collect::<Result<HashSet<_>, _>>()?;
 
-        let taken: Vec<(KeyHash, JobId)> = wanted.into_iter().filter(|(key, _)| !claimed.contains(key)).collect();
+        let taken: Vec<(KeyHash, JobId)> = wanted
+            .into_iter()
+            .filter(|(key, _)| !claimed.contains(key))
+            .collect();
         if taken.is_empty() {
             return Ok(HashMap::new());
         }
         let (shards, keys, _) = key_columns(taken.iter().copied());
-        let rows = sqlx::query(READ_KEYS).bind(shards).bind(keys).fetch_all(connection).await?;
+        let rows = sqlx::query(READ_KEYS)
+            .bind(shards)
+            .bind(keys)
+            .fetch_all(connection)
+            .await?;
         let known = rows
             .iter()
             .map(|row| Ok((KeyHash(row.try_get(0)?), JobId(row.try_get(1)?))))
@@ -212,7 +259,11 @@ impl InsertKeyed<'_> {
         let same = existing.id == row.job.id
             && existing.created_at == row::stored(self.now)
             && existing.spec.differences(&row.job.spec).is_empty();
-        if in_doubt && same { Outcome::Created } else { outcome }
+        if in_doubt && same {
+            Outcome::Created
+        } else {
+            outcome
+        }
     }
 }
 
@@ -223,7 +274,12 @@ pub(in crate::postgres) async fn drop_keys(
 ) -> Result<(), Fault> {
     let (shards, keys, jobs) = key_columns(keys);
     if !keys.is_empty() {
-        sqlx::query(DROP_KEYS).bind(shards).bind(keys).bind(jobs).execute(connection).await?;
+        sqlx::query(DROP_KEYS)
+            .bind(shards)
+            .bind(keys)
+            .bind(jobs)
+            .execute(connection)
+            .await?;
     }
     Ok(())
 }

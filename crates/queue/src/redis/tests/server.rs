@@ -1,0 +1,135 @@
+//! A server of a test's own, on a socket in a temporary folder.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use scheduler_domain::{Clock as _, Entry, Epoch, Priority, QueueName, SystemClock, WorkerId};
+
+use crate::conformance::fixtures::id;
+use crate::{RedisOptions, RedisQueue};
+
+pub(super) struct Server {
+    folder: tempfile::TempDir,
+    process: Child,
+}
+
+impl Server {
+    /// A running server; `None`, after saying so, where none is installed.
+    pub(super) async fn start() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(process) = spawn(&folder) else {
+            eprintln!("SKIPPED: redis-server is not installed");
+            return None;
+        };
+        let server = Self { folder, process };
+        server.admin().await;
+        Some(server)
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("redis+unix://{}", self.folder.path().join("socket").display())
+    }
+
+    pub(super) fn queue(&self) -> RedisQueue {
+        RedisQueue::connect(RedisOptions {
+            url: self.url(),
+            max_connections: 4,
+            connect_timeout: Duration::from_millis(300),
+            command_timeout: Duration::from_millis(300),
+            key_prefix: "t:".to_owned(),
+            aging_step: Duration::from_secs(10),
+            lease: Duration::from_secs(30),
+        })
+        .unwrap()
+    }
+
+    /// A connection for what an operator or an intruder does, once the server answers.
+    pub(super) async fn admin(&self) -> MultiplexedConnection {
+        let client = redis::Client::open(self.url()).unwrap();
+        for _ in 0..500 {
+            if let Ok(mut connection) = client.get_multiplexed_async_connection().await
+                && redis::cmd("PING").exec_async(&mut connection).await.is_ok()
+            {
+                connection.set_response_timeout(Duration::from_secs(10));
+                return connection;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the server does not answer");
+    }
+
+    /// Runs one command, given as words.
+    pub(super) async fn run(&self, words: &[&str]) -> redis::Value {
+        let (name, rest) = words.split_first().unwrap();
+        redis::cmd(name)
+            .arg(rest)
+            .query_async(&mut self.admin().await)
+            .await
+            .unwrap()
+    }
+
+    /// Kills the server. It keeps nothing on disk.
+    pub(super) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again after [`Server::kill`].
+    pub(super) async fn revive(&mut self) {
+        self.process = spawn(&self.folder).unwrap();
+        self.admin().await;
+    }
+
+    pub(super) fn signal(&self, name: &str) {
+        let done = Command::new("kill")
+            .arg(name)
+            .arg(self.process.id().to_string())
+            .status()
+            .unwrap();
+        assert!(done.success());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(folder: &tempfile::TempDir) -> Option<Child> {
+    Command::new("redis-server")
+        .args([
+            "--port",
+            "0",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--unixsocket",
+            "socket",
+            "--dir",
+            ".",
+        ])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .ok()
+}
+
+pub(super) fn worker(name: &str) -> WorkerId {
+    WorkerId::from_stored(name.to_owned())
+}
+
+/// Entries for the ids of all numbers below `count`, ready now.
+pub(super) fn entries(count: u64) -> Vec<Entry> {
+    let entry = |n| Entry {
+        id: id(n),
+        epoch: Epoch::FIRST,
+        queue: QueueName::default(),
+        priority: Priority::Default,
+        ready_at: SystemClock.now(),
+    };
+    (0..count).map(entry).collect()
+}
