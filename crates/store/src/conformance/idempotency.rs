@@ -193,7 +193,7 @@ pub async fn submits_of_one_id_at_once_make_one_job(h: &impl Harness) {
 pub async fn batches_with_the_same_keys_do_not_lock_each_other_out(h: &impl Harness) {
     let batch = |turn: u64| {
         let mut batch: Vec<_> = (0..20).map(|k| keyed(turn * 100 + k, k)).collect();
-        if turn % 2 == 0 {
+        if turn.is_multiple_of(2) {
             batch.reverse();
         }
         batch

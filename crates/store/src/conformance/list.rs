@@ -110,9 +110,9 @@ pub async fn every_filter_lets_through_what_it_names(h: &impl Harness) {
     let store = h.store();
     for n in 0..24 {
         let mut new = a_job(n);
-        new.spec.priority = Priority::ALL[n as usize % 4];
-        new.spec.job_type = JobType::parse(["mail", "sms"][n as usize % 2]).unwrap();
-        new.spec.queue = QueueName::parse(["a", "b", "c"][n as usize % 3]).unwrap();
+        new.spec.priority = Priority::ALL[usize::try_from(n).unwrap() % 4];
+        new.spec.job_type = JobType::parse(["mail", "sms"][usize::try_from(n).unwrap() % 2]).unwrap();
+        new.spec.queue = QueueName::parse(["a", "b", "c"][usize::try_from(n).unwrap() % 3]).unwrap();
         submit(store, at(n), new).await;
     }
     let picked = |keep: fn(u64) -> bool| (0..24).rev().filter(|n| keep(*n)).map(id).collect::<Vec<_>>();
@@ -163,7 +163,7 @@ pub async fn every_state_can_be_asked_for(h: &impl Harness) {
     let mut of_state: Vec<(State, Vec<JobId>)> =
         State::ALL.iter().map(|state| (*state, Vec::new())).collect();
     for n in 0..32 {
-        let (state, ids) = &mut of_state[n as usize % 8];
+        let (state, ids) = &mut of_state[usize::try_from(n).unwrap() % 8];
         let mut new = a_job(n);
         if *state == State::Scheduled {
             new.spec.options.run_at = Some(at(1_000));

@@ -23,7 +23,9 @@ async fn submit_in(store: &impl Store, n: u64, created_at: u64) -> scheduler_dom
 async fn remaining(store: &impl Store, count: u64) -> Vec<u64> {
     let ids: Vec<_> = (0..count).map(|n| id_in(Shard::wrapping(SHARD), n)).collect();
     let jobs = store.get(&ids).await.unwrap();
-    (0..count).filter(|n| jobs[*n as usize].is_some()).collect()
+    (0..count)
+        .filter(|n| jobs[usize::try_from(*n).unwrap()].is_some())
+        .collect()
 }
 
 /// Whatever their final state; what finished at the bound is not yet old.

@@ -1,6 +1,6 @@
 //! Hands jobs out again, in one transaction with one UPDATE per cause.
 
-mod causes;
+pub(super) mod causes;
 
 use std::collections::HashMap;
 

@@ -4,7 +4,7 @@
 //! that pass the filter. So a page never skips a row that it has not looked at, and a filter that nothing passes costs
 //! no more than one that everything does.
 
-mod scan;
+pub(super) mod scan;
 
 use chrono::{DateTime, Utc};
 use scheduler_domain::{JobId, State, Timestamp};

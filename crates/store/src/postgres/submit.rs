@@ -3,7 +3,7 @@
 //! Jobs with ids that we made go in by one plain insert. Jobs whose id or key the client chose may be there already:
 //! see [`keyed`].
 
-mod keyed;
+pub(super) mod keyed;
 
 use scheduler_domain::{Job, NewJob, Timestamp};
 

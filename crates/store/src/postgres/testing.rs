@@ -1,6 +1,9 @@
 //! A database for a test: a schema of its own, filled by the migrations and dropped at the end.
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::str::FromStr as _;
+use std::sync::{Mutex, PoisonError};
 
 use scheduler_domain::{Entropy as _, SystemEntropy};
 use sqlx::postgres::PgConnectOptions;
@@ -28,7 +31,7 @@ impl TestDatabase {
             reason = "where the test database is, only the environment can tell"
         )]
         let Ok(server_url) = std::env::var(variable) else {
-            eprintln!("SKIPPED: {variable} is not set");
+            say_skipped(variable);
             return Ok(None);
         };
         let server = PgConnectOptions::from_str(&server_url)?;
@@ -73,6 +76,15 @@ impl TestDatabase {
         let drop = AssertSqlSafe(format!("DROP SCHEMA {} CASCADE", self.schema));
         sqlx::query(drop).execute(&mut connection).await?;
         connection.close().await
+    }
+}
+
+/// Once per variable, and past the test harness, which swallows what passing tests print.
+fn say_skipped(variable: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(variable.to_owned()) {
+        // Where nobody can hear it, nobody misses it.
+        drop(writeln!(std::io::stderr(), "SKIPPED: {variable} is not set"));
     }
 }
 

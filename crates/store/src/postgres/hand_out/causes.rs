@@ -69,7 +69,7 @@ impl<'a> Causes<'a> {
                 HandOutCause::Forgotten => causes.forgotten.push(job),
                 HandOutCause::Released { .. } => causes.released.push(job),
                 HandOutCause::LeaseExpired { worker, budget, .. } => {
-                    causes.expired.push((job, *budget, worker))
+                    causes.expired.push((job, *budget, worker));
                 }
             }
         }

@@ -1,1 +1,150 @@
-//! pending
+//! Commits whose answer is lost: a proxy passes everything on, until one answer of the database that it swallows
+//! together with the connection.
+
+use std::sync::Arc;
+
+use scheduler_domain::{Epoch, Outcome, State};
+use sqlx::Row as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+
+use crate::conformance::jobs::{
+    a_failure, a_job, at, chosen, finish, get, id, keyed, report, retry, submit, submit_all, success,
+};
+use crate::postgres::testing::TestDatabase;
+use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::{Cancelled, Deleted, Jobs as _, Redriven, ReportKind, Submitted, Verdict};
+
+/// The answer to swallow, once.
+type Trap = Arc<Mutex<Option<&'static str>>>;
+
+struct Lossy {
+    store: PostgresStore,
+    database: TestDatabase,
+    trap: Trap,
+}
+
+impl Lossy {
+    async fn start() -> Option<Self> {
+        let database = TestDatabase::create("TEST_DATABASE_URL").await.unwrap()?;
+        database.store(PostgresOptions::new(database.url())).await.unwrap();
+        let server: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
+        let server = format!("{}:{}", server.get_host(), server.get_port());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = listener.local_addr().unwrap().to_string();
+        let url = format!("{}&sslmode=disable", database.url().replacen(&server, &proxy, 1));
+        let trap = Trap::default();
+        tokio::spawn(serve(listener, server, Arc::clone(&trap)));
+        let store = PostgresStore::connect(PostgresOptions::new(url)).await.unwrap();
+        Some(Self { store, database, trap })
+    }
+
+    /// Swallows the next answer that says `tag`.
+    async fn lose(&self, tag: &'static str) {
+        *self.trap.lock().await = Some(tag);
+    }
+
+    async fn stop(self) {
+        assert_eq!(*self.trap.lock().await, None, "nothing fell into the trap");
+        self.store.db.pool.close().await;
+        self.database.drop().await.unwrap();
+    }
+
+    async fn count(&self, statement: &'static str) -> i64 {
+        sqlx::query(statement).fetch_one(&self.store.db.pool).await.unwrap().get(0)
+    }
+}
+
+async fn serve(listener: TcpListener, server: String, trap: Trap) {
+    while let Ok((client, _)) = listener.accept().await {
+        let server = TcpStream::connect(&server).await.unwrap();
+        tokio::spawn(pass_on(client, server, Arc::clone(&trap)));
+    }
+}
+
+async fn pass_on(client: TcpStream, server: TcpStream, trap: Trap) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let asking = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
+        let mut trap = trap.lock().await;
+        if let Some(tag) = *trap
+            && buffer[..n].windows(tag.len()).any(|window| window == tag.as_bytes())
+        {
+            *trap = None;
+            break;
+        }
+        if to_client.write_all(&buffer[..n]).await.is_err() {
+            break;
+        }
+    }
+    asking.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_whose_answer_is_lost_is_not_repeated() {
+    let Some(h) = Lossy::start().await else { return };
+    h.lose("INSERT 0 5").await;
+    let created = submit_all(&h.store, at(0), (0..5).map(a_job).collect()).await;
+    for job in created {
+        assert_eq!(get(&h.store, job.id).await, job);
+    }
+    assert_eq!(h.count("SELECT count(*) FROM jobs").await, 5);
+    h.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keyed_submit_whose_answer_is_lost_is_still_the_one_that_created_the_job() {
+    let Some(h) = Lossy::start().await else { return };
+    for (n, tag) in [(1, "COMMIT"), (2, "INSERT 0 1")] {
+        h.lose(tag).await;
+        let created = submit(&h.store, at(0), keyed(n, n)).await;
+        assert_eq!(get(&h.store, id(n)).await, created);
+        let again = h.store.submit(at(1), vec![keyed(9, n)]).await.unwrap();
+        assert_eq!(again, [Submitted::Existing(created)]);
+    }
+    h.lose("COMMIT").await;
+    submit(&h.store, at(0), chosen(3)).await;
+    assert_eq!(h.count("SELECT count(*) FROM jobs").await, 3);
+    assert_eq!(h.count("SELECT count(*) FROM job_keys").await, 2);
+    h.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_whose_answer_is_lost_is_accepted_once() {
+    let Some(h) = Lossy::start().await else { return };
+    let jobs = submit_all(&h.store, at(0), (0..3).map(a_job).collect()).await;
+    h.lose("UPDATE 2").await;
+    let reports = jobs[..2].iter().map(|job| report(job, success())).collect();
+    assert_eq!(h.store.finish(at(5), reports).await.unwrap(), [Verdict::Accepted; 2]);
+    for tag in ["COMMIT", "UPDATE 1"] {
+        let job = get(&h.store, id(2)).await;
+        h.lose(tag).await;
+        let waiting = finish(&h.store, at(5), report(&job, retry(at(6)))).await;
+        assert_eq!((waiting.attempts, waiting.epoch), (job.attempts + 1, job.epoch.next()));
+    }
+    let outcomes: Vec<_> = h.store.attempts(id(2)).await.unwrap().iter().map(|a| (a.number, a.outcome)).collect();
+    assert_eq!(outcomes, [(1, Outcome::Failed), (2, Outcome::Failed)]);
+    h.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_a_redrive_and_a_delete_are_told_as_done_when_they_were() {
+    let Some(h) = Lossy::start().await else { return };
+    let jobs = submit_all(&h.store, at(0), (0..2).map(a_job).collect()).await;
+    h.lose("UPDATE 1").await;
+    let cancelled = h.store.cancel(at(5), jobs[0].id).await.unwrap();
+    assert!(matches!(cancelled, Cancelled::Done(job) if job.state == State::Cancelled));
+
+    finish(&h.store, at(5), report(&jobs[1], ReportKind::Failed { error: a_failure() })).await;
+    h.lose("COMMIT").await;
+    let redriven = h.store.redrive(at(6), jobs[1].id).await.unwrap();
+    assert!(matches!(redriven, Redriven::Done(job) if job.epoch == Epoch(2) && job.state == State::Queued));
+
+    h.lose("COMMIT").await;
+    assert_eq!(h.store.delete(jobs[0].id).await.unwrap(), Deleted::Done);
+    assert_eq!(h.count("SELECT count(*) FROM jobs").await, 1);
+    h.stop().await;
+}
