@@ -114,7 +114,7 @@ impl Error {
             }
             Self::NotFound(id) => {
                 let mut shown = Shown::new(Code::NotFound, "JOB_NOT_FOUND", format!("there is no job {id}"))
-                    .with("job_id", id);
+                    .with("job_id", &id);
                 shown.details.set_resource_info(
                     "scheduler.v1.Job",
                     id.to_string(),
@@ -128,7 +128,7 @@ impl Error {
                 let message =
                     format!("job {existing} exists under this id or key with another body: {diff} differ");
                 let mut shown = Shown::new(Code::AlreadyExists, "IDEMPOTENCY_CONFLICT", message)
-                    .with("job_id", existing)
+                    .with("job_id", &existing)
                     .with("diff", &diff);
                 shown
                     .details
@@ -139,8 +139,8 @@ impl Error {
             Self::WrongState { id, state, needed } => {
                 let message = format!("job {id} is {state}; this needs it to be {needed}");
                 let mut shown = Shown::new(Code::FailedPrecondition, "JOB_IN_WRONG_STATE", message)
-                    .with("job_id", id)
-                    .with("state", state);
+                    .with("job_id", &id)
+                    .with("state", &state);
                 shown.details.add_precondition_failure_violation(
                     "STATE",
                     id.to_string(),
@@ -223,7 +223,7 @@ impl Shown {
         }
     }
 
-    fn with(mut self, name: &str, value: impl ToString) -> Self {
+    fn with(mut self, name: &str, value: &(impl ToString + ?Sized)) -> Self {
         self.metadata.insert(name.to_owned(), value.to_string());
         self
     }

@@ -32,11 +32,21 @@ impl TokenKey {
     fn mac(&self, place: &[u8], filter: &Filter) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(place);
-        mac.update(&filter.state.map_or(0, |s| s.number()).to_le_bytes());
-        mac.update(&filter.priority.map_or(0, |p| p.number()).to_le_bytes());
+        mac.update(
+            &filter
+                .state
+                .map_or(0, scheduler_domain::State::number)
+                .to_le_bytes(),
+        );
+        mac.update(
+            &filter
+                .priority
+                .map_or(0, scheduler_domain::Priority::number)
+                .to_le_bytes(),
+        );
         for text in [
-            filter.job_type.as_ref().map(|t| t.as_str()),
-            filter.queue.as_ref().map(|q| q.as_str()),
+            filter.job_type.as_ref().map(scheduler_domain::JobType::as_str),
+            filter.queue.as_ref().map(scheduler_domain::QueueName::as_str),
         ] {
             // A terminator that no name can contain keeps two neighbours apart.
             mac.update(text.unwrap_or_default().as_bytes());

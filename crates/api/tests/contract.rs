@@ -1,4 +1,5 @@
 //! The contract over a real socket, on memory backends: what a client sees.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The engine over memory backends, with a clock that moves only when told.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -281,7 +282,7 @@ async fn after_the_queue_forgets_everything_due_jobs_run_again_and_running_ones_
     let queued = world.submit(spec()).await;
     world.clock.advance(Duration::from_secs(5));
 
-    world.queue.clear();
+    world.queue.lose_everything();
     assert!(
         worker.beat(&[lease(&worker, &taken)]).await.unwrap().is_empty(),
         "the lease is re-created"

@@ -1,4 +1,5 @@
 //! The worker over memory backends.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -96,7 +97,7 @@ impl World {
 
     /// The job when it has reached a final state.
     async fn end(&self, id: JobId) -> scheduler_domain::Job {
-        self.until(id, |state| state.is_final()).await
+        self.until(id, State::is_final).await
     }
 
     async fn until(&self, id: JobId, wanted: impl Fn(State) -> bool) -> scheduler_domain::Job {

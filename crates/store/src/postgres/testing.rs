@@ -82,7 +82,11 @@ impl TestDatabase {
 /// Once per variable, and past the test harness, which swallows what passing tests print.
 fn say_skipped(variable: &str) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(variable.to_owned()) {
+    if SAID
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .insert(variable.to_owned())
+    {
         // Where nobody can hear it, nobody misses it.
         drop(writeln!(std::io::stderr(), "SKIPPED: {variable} is not set"));
     }

@@ -28,7 +28,10 @@ struct Lossy {
 impl Lossy {
     async fn start() -> Option<Self> {
         let database = TestDatabase::create("TEST_DATABASE_URL").await.unwrap()?;
-        database.store(PostgresOptions::new(database.url())).await.unwrap();
+        database
+            .store(PostgresOptions::new(database.url()))
+            .await
+            .unwrap();
         let server: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
         let server = format!("{}:{}", server.get_host(), server.get_port());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -37,7 +40,11 @@ impl Lossy {
         let trap = Trap::default();
         tokio::spawn(serve(listener, server, Arc::clone(&trap)));
         let store = PostgresStore::connect(PostgresOptions::new(url)).await.unwrap();
-        Some(Self { store, database, trap })
+        Some(Self {
+            store,
+            database,
+            trap,
+        })
     }
 
     /// Swallows the next answer that says `tag`.
@@ -52,7 +59,11 @@ impl Lossy {
     }
 
     async fn count(&self, statement: &'static str) -> i64 {
-        sqlx::query(statement).fetch_one(&self.store.db.pool).await.unwrap().get(0)
+        sqlx::query(statement)
+            .fetch_one(&self.store.db.pool)
+            .await
+            .unwrap()
+            .get(0)
     }
 }
 
@@ -71,7 +82,9 @@ async fn pass_on(client: TcpStream, server: TcpStream, trap: Trap) {
     while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
         let mut trap = trap.lock().await;
         if let Some(tag) = *trap
-            && buffer[..n].windows(tag.len()).any(|window| window == tag.as_bytes())
+            && buffer[..n]
+                .windows(tag.len())
+                .any(|window| window == tag.as_bytes())
         {
             *trap = None;
             break;
@@ -118,14 +131,27 @@ async fn a_report_whose_answer_is_lost_is_accepted_once() {
     let jobs = submit_all(&h.store, at(0), (0..3).map(a_job).collect()).await;
     h.lose("UPDATE 2").await;
     let reports = jobs[..2].iter().map(|job| report(job, success())).collect();
-    assert_eq!(h.store.finish(at(5), reports).await.unwrap(), [Verdict::Accepted; 2]);
+    assert_eq!(
+        h.store.finish(at(5), reports).await.unwrap(),
+        [Verdict::Accepted; 2]
+    );
     for tag in ["COMMIT", "UPDATE 1"] {
         let job = get(&h.store, id(2)).await;
         h.lose(tag).await;
         let waiting = finish(&h.store, at(5), report(&job, retry(at(6)))).await;
-        assert_eq!((waiting.attempts, waiting.epoch), (job.attempts + 1, job.epoch.next()));
+        assert_eq!(
+            (waiting.attempts, waiting.epoch),
+            (job.attempts + 1, job.epoch.next())
+        );
     }
-    let outcomes: Vec<_> = h.store.attempts(id(2)).await.unwrap().iter().map(|a| (a.number, a.outcome)).collect();
+    let outcomes: Vec<_> = h
+        .store
+        .attempts(id(2))
+        .await
+        .unwrap()
+        .iter()
+        .map(|a| (a.number, a.outcome))
+        .collect();
     assert_eq!(outcomes, [(1, Outcome::Failed), (2, Outcome::Failed)]);
     h.stop().await;
 }
@@ -138,7 +164,12 @@ async fn a_cancel_a_redrive_and_a_delete_are_told_as_done_when_they_were() {
     let cancelled = h.store.cancel(at(5), jobs[0].id).await.unwrap();
     assert!(matches!(cancelled, Cancelled::Done(job) if job.state == State::Cancelled));
 
-    finish(&h.store, at(5), report(&jobs[1], ReportKind::Failed { error: a_failure() })).await;
+    finish(
+        &h.store,
+        at(5),
+        report(&jobs[1], ReportKind::Failed { error: a_failure() }),
+    )
+    .await;
     h.lose("COMMIT").await;
     let redriven = h.store.redrive(at(6), jobs[1].id).await.unwrap();
     assert!(matches!(redriven, Redriven::Done(job) if job.epoch == Epoch(2) && job.state == State::Queued));

@@ -9,7 +9,10 @@ use crate::{Error, Filter, Jobs as _, ListQuery, Maintenance as _};
 const BROKEN: [(&str, &str); 6] = [
     ("state", "UPDATE jobs SET state = 99 WHERE id = $1"),
     ("priority", "UPDATE jobs SET priority = 0 WHERE id = $1"),
-    ("payload", "UPDATE jobs SET payload = '\\xff'::BYTEA WHERE id = $1"),
+    (
+        "payload",
+        "UPDATE jobs SET payload = '\\xff'::BYTEA WHERE id = $1",
+    ),
     ("options", "UPDATE jobs SET options = '{' WHERE id = $1"),
     ("error", "UPDATE jobs SET error = '[]' WHERE id = $1"),
     ("attempts", "UPDATE jobs SET attempts = -1 WHERE id = $1"),
@@ -17,14 +20,25 @@ const BROKEN: [(&str, &str); 6] = [
 
 #[tokio::test]
 async fn unreadable_rows_are_named_when_asked_for_and_skipped_in_walks() {
-    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else { return };
+    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else {
+        return;
+    };
     let store = &database.store;
     let shard = Shard::wrapping(0);
-    let new = (0..12).map(|n| scheduler_domain::NewJob { id: id_in(shard, n), ..a_job(0) }).collect();
+    let new = (0..12)
+        .map(|n| scheduler_domain::NewJob {
+            id: id_in(shard, n),
+            ..a_job(0)
+        })
+        .collect();
     let jobs = submit_all(store, at(0), new).await;
     let (broken, whole) = jobs.split_at(BROKEN.len());
     for (job, (column, statement)) in broken.iter().zip(BROKEN) {
-        sqlx::query(statement).bind(job.id.0).execute(&store.db.pool).await.unwrap();
+        sqlx::query(statement)
+            .bind(job.id.0)
+            .execute(&store.db.pool)
+            .await
+            .unwrap();
         let answer = store.get(&[job.id]).await;
         let named = matches!(&answer, Err(Error::Corrupt { table: "jobs", column: c, id }) if *c == column && *id == job.id.to_string());
         assert!(named, "{answer:?}");
@@ -35,10 +49,29 @@ async fn unreadable_rows_are_named_when_asked_for_and_skipped_in_walks() {
     loaded.sort_by_key(|job| job.id);
     assert_eq!(loaded, whole);
 
-    let query = ListQuery { filter: Filter::default(), before: None, limit: 5 };
+    let query = ListQuery {
+        filter: Filter::default(),
+        before: None,
+        limit: 5,
+    };
     let first = store.list(at(1), query.clone()).await.unwrap();
-    let second = store.list(at(1), ListQuery { before: first.next, limit: 100, ..query }).await.unwrap();
-    let listed: Vec<_> = first.jobs.into_iter().chain(second.jobs).map(|job| job.id).collect();
+    let second = store
+        .list(
+            at(1),
+            ListQuery {
+                before: first.next,
+                limit: 100,
+                ..query
+            },
+        )
+        .await
+        .unwrap();
+    let listed: Vec<_> = first
+        .jobs
+        .into_iter()
+        .chain(second.jobs)
+        .map(|job| job.id)
+        .collect();
     assert_eq!(listed, whole.iter().rev().map(|job| job.id).collect::<Vec<_>>());
 
     // What `due` reads of these rows is readable but for state and priority. A full page must stay full.

@@ -12,14 +12,20 @@ async fn empty_database(stores: usize) -> Option<(TestDatabase, Vec<PostgresStor
     let database = TestDatabase::create("TEST_DATABASE_URL").await.unwrap()?;
     let mut connected = Vec::new();
     for _ in 0..stores {
-        connected.push(PostgresStore::connect(PostgresOptions::new(database.url())).await.unwrap());
+        connected.push(
+            PostgresStore::connect(PostgresOptions::new(database.url()))
+                .await
+                .unwrap(),
+        );
     }
     Some((database, connected))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_processes_may_migrate_an_empty_database_at_once() {
-    let Some((database, stores)) = empty_database(8).await else { return };
+    let Some((database, stores)) = empty_database(8).await else {
+        return;
+    };
     for outcome in join_all(stores.iter().map(PostgresStore::migrate)).await {
         outcome.unwrap();
     }
@@ -38,10 +44,15 @@ async fn eight_processes_may_migrate_an_empty_database_at_once() {
 
 #[tokio::test]
 async fn a_missing_or_old_schema_is_told_apart_from_an_outage() {
-    let Some((database, stores)) = empty_database(1).await else { return };
+    let Some((database, stores)) = empty_database(1).await else {
+        return;
+    };
     let store = &stores[0];
     let ping = store.ping().await;
-    assert!(matches!(ping, Err(Error::Schema { found: 0, needed }) if needed == newest()), "{ping:?}");
+    assert!(
+        matches!(ping, Err(Error::Schema { found: 0, needed }) if needed == newest()),
+        "{ping:?}"
+    );
     store.migrate().await.unwrap();
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version = $1")
         .bind(newest())
@@ -49,7 +60,10 @@ async fn a_missing_or_old_schema_is_told_apart_from_an_outage() {
         .await
         .unwrap();
     let ping = store.ping().await;
-    assert!(matches!(ping, Err(Error::Schema { found, .. }) if found == newest() - 1), "{ping:?}");
+    assert!(
+        matches!(ping, Err(Error::Schema { found, .. }) if found == newest() - 1),
+        "{ping:?}"
+    );
     store.migrate().await.unwrap();
     store.ping().await.unwrap();
     database.drop().await.unwrap();
@@ -57,7 +71,9 @@ async fn a_missing_or_old_schema_is_told_apart_from_an_outage() {
 
 #[tokio::test]
 async fn a_newer_schema_serves_an_older_build() {
-    let Some((database, stores)) = empty_database(1).await else { return };
+    let Some((database, stores)) = empty_database(1).await else {
+        return;
+    };
     let store = &stores[0];
     store.migrate().await.unwrap();
     sqlx::query(

@@ -14,10 +14,17 @@ use crate::{Cancelled, Error, Jobs as _, Maintenance as _};
 
 #[tokio::test]
 async fn sessions_run_at_the_isolation_that_the_suite_claims() {
-    for (isolation, spelt) in [("read committed", "read%5C%20committed"), ("serializable", "serializable")] {
-        let Some(database) = Database::start("TEST_DATABASE_URL", spelt).await else { return };
-        let shown: String =
-            sqlx::query_scalar("SHOW transaction_isolation").fetch_one(&database.store.db.pool).await.unwrap();
+    for (isolation, spelt) in [
+        ("read committed", "read%5C%20committed"),
+        ("serializable", "serializable"),
+    ] {
+        let Some(database) = Database::start("TEST_DATABASE_URL", spelt).await else {
+            return;
+        };
+        let shown: String = sqlx::query_scalar("SHOW transaction_isolation")
+            .fetch_one(&database.store.db.pool)
+            .await
+            .unwrap();
         assert_eq!(shown, isolation);
         database.stop().await;
     }
@@ -25,7 +32,9 @@ async fn sessions_run_at_the_isolation_that_the_suite_claims() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_survive_the_loss_of_every_connection() {
-    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else { return };
+    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else {
+        return;
+    };
     let store = &database.store;
     for round in 0..5 {
         // All connections of the pool are open and idle, then all are dead.
@@ -36,11 +45,18 @@ async fn calls_survive_the_loss_of_every_connection() {
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%store.get%'",
         )
-        .execute(&mut sqlx::PgConnection::connect_with(&store.db.unbounded).await.unwrap())
+        .execute(
+            &mut sqlx::PgConnection::connect_with(&store.db.unbounded)
+                .await
+                .unwrap(),
+        )
         .await
         .unwrap();
         submit_all(store, at(0), (0..10).map(|n| a_job(round * 10 + n)).collect()).await;
-        assert!(matches!(store.cancel(at(1), id(round * 10)).await.unwrap(), Cancelled::Done(_)));
+        assert!(matches!(
+            store.cancel(at(1), id(round * 10)).await.unwrap(),
+            Cancelled::Done(_)
+        ));
     }
     database.stop().await;
 }
@@ -49,7 +65,9 @@ const IDS: [scheduler_domain::JobId; 8] = [scheduler_domain::JobId(uuid::Uuid::n
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stalled_call_ends_in_time_and_its_connection_is_not_used_again() {
-    let Some(test) = TestDatabase::create("TEST_DATABASE_URL").await.unwrap() else { return };
+    let Some(test) = TestDatabase::create("TEST_DATABASE_URL").await.unwrap() else {
+        return;
+    };
     let options = PostgresOptions {
         call_timeout: Duration::from_millis(400),
         max_connections: 2,
@@ -57,16 +75,30 @@ async fn a_stalled_call_ends_in_time_and_its_connection_is_not_used_again() {
     };
     let store = test.store(options).await.unwrap();
     submit(&store, at(0), chosen(1)).await;
-    let mut blocker = sqlx::PgConnection::connect_with(&store.db.unbounded).await.unwrap();
+    let mut blocker = sqlx::PgConnection::connect_with(&store.db.unbounded)
+        .await
+        .unwrap();
     let mut blocking = blocker.begin().await.unwrap();
-    sqlx::query("UPDATE jobs SET priority = priority").execute(&mut *blocking).await.unwrap();
+    sqlx::query("UPDATE jobs SET priority = priority")
+        .execute(&mut *blocking)
+        .await
+        .unwrap();
 
     let begun = Instant::now();
     for answer in join_all((0..4).map(|_| store.delete(id(1)))).await {
         assert!(answer.is_ok(), "an open job is only looked at: {answer:?}");
     }
     for answer in join_all((0..4).map(|_| store.cancel(at(1), id(1)))).await {
-        assert!(matches!(answer, Err(Error::Unavailable { context: "cancel", .. })), "{answer:?}");
+        assert!(
+            matches!(
+                answer,
+                Err(Error::Unavailable {
+                    context: "cancel",
+                    ..
+                })
+            ),
+            "{answer:?}"
+        );
     }
     assert!(begun.elapsed() < Duration::from_secs(3));
     blocking.rollback().await.unwrap();
@@ -81,7 +113,9 @@ async fn a_stalled_call_ends_in_time_and_its_connection_is_not_used_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_that_stops_waiting_leaves_no_transaction_behind() {
-    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else { return };
+    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else {
+        return;
+    };
     let store = &database.store;
     for n in 0..200 {
         let impatient = Duration::from_micros(20 * (n % 50));
@@ -103,7 +137,16 @@ async fn a_database_that_is_not_there_is_unavailable_in_good_time() {
     };
     let begun = Instant::now();
     let connected = PostgresStore::connect(options).await;
-    assert!(matches!(connected, Err(Error::Unavailable { context: "connect", .. })), "{connected:?}");
+    assert!(
+        matches!(
+            connected,
+            Err(Error::Unavailable {
+                context: "connect",
+                ..
+            })
+        ),
+        "{connected:?}"
+    );
     assert!(begun.elapsed() < Duration::from_secs(2));
     let connected = PostgresStore::connect(PostgresOptions::new("not a url")).await;
     assert!(matches!(connected, Err(Error::Refused { .. })), "{connected:?}");
@@ -111,10 +154,17 @@ async fn a_database_that_is_not_there_is_unavailable_in_good_time() {
 
 #[tokio::test]
 async fn a_call_without_tables_is_refused_and_not_called_an_outage() {
-    let Some(test) = TestDatabase::create("TEST_DATABASE_URL").await.unwrap() else { return };
-    let store = PostgresStore::connect(PostgresOptions::new(test.url())).await.unwrap();
+    let Some(test) = TestDatabase::create("TEST_DATABASE_URL").await.unwrap() else {
+        return;
+    };
+    let store = PostgresStore::connect(PostgresOptions::new(test.url()))
+        .await
+        .unwrap();
     let answer = store.get(&[id(1)]).await;
-    assert!(matches!(answer, Err(Error::Refused { context: "get", .. })), "{answer:?}");
+    assert!(
+        matches!(answer, Err(Error::Refused { context: "get", .. })),
+        "{answer:?}"
+    );
     assert!(matches!(store.ping().await, Err(Error::Schema { found: 0, .. })));
     test.drop().await.unwrap();
 }

@@ -32,13 +32,18 @@ const PLANS: [(&str, &[&str]); 6] = [
     ("jobs_open", &[due::DUE]),
     ("jobs_created", &[list::scan::SCAN, purge::OLDEST]),
     ("jobs_failed", &[list::scan::SCAN_FAILED]),
-    ("job_keys_pkey", &[submit::keyed::READ_KEYS, submit::keyed::DROP_KEYS]),
+    (
+        "job_keys_pkey",
+        &[submit::keyed::READ_KEYS, submit::keyed::DROP_KEYS],
+    ),
     ("job_attempts_pkey", &[attempts::ATTEMPTS, attempts::FORGET]),
 ];
 
 #[tokio::test]
 async fn statements_use_the_index_that_was_made_for_them() {
-    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else { return };
+    let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else {
+        return;
+    };
     let mut connection = database.store.db.pool.acquire().await.unwrap();
     for open_of_1000 in [1, 1_000] {
         fill(&mut connection, open_of_1000).await;
@@ -46,12 +51,16 @@ async fn statements_use_the_index_that_was_made_for_them() {
             for statement in statements {
                 for rows in [None, Some(1), Some(1_000)] {
                     let plan = plan(&mut connection, statement, rows).await;
-                    let used = plan.contains(&format!("using {index} ")) || plan.contains(&format!("on {index} "));
+                    let used =
+                        plan.contains(&format!("using {index} ")) || plan.contains(&format!("on {index} "));
                     let strays = ["jobs_pkey", "jobs_open", "jobs_created", "jobs_failed"]
                         .iter()
                         .any(|other| *other != index && plan.contains(&format!("{other} ")));
                     let right = used && !strays && !plan.contains("Seq Scan");
-                    assert!(right, "{open_of_1000} of 1000 open, {rows:?} rows, not by {index}:\n{statement}\n{plan}");
+                    assert!(
+                        right,
+                        "{open_of_1000} of 1000 open, {rows:?} rows, not by {index}:\n{statement}\n{plan}"
+                    );
                 }
             }
         }
@@ -87,7 +96,11 @@ async fn fill(connection: &mut PgConnection, open_of_1000: i32) {
 
 /// How PostgreSQL would run `statement`: for arrays of so many rows, or prepared for all.
 async fn plan(connection: &mut PgConnection, statement: &'static str, rows: Option<usize>) -> String {
-    let mode = if rows.is_some() { "force_custom_plan" } else { "force_generic_plan" };
+    let mode = if rows.is_some() {
+        "force_custom_plan"
+    } else {
+        "force_generic_plan"
+    };
     let arguments: Vec<String> = (1..).map_while(|n| argument(statement, n, rows)).collect();
     for step in [
         format!("SET plan_cache_mode = {mode}"),
@@ -96,15 +109,23 @@ async fn plan(connection: &mut PgConnection, statement: &'static str, rows: Opti
         connection.execute(AssertSqlSafe(step)).await.unwrap();
     }
     let explain = format!("EXPLAIN EXECUTE p({})", arguments.join(", "));
-    let lines = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(&mut *connection).await.unwrap();
+    let lines = sqlx::raw_sql(AssertSqlSafe(explain))
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
     connection.execute("DEALLOCATE p").await.unwrap();
     lines.iter().map(|line| line.get::<String, _>(0) + "\n").collect()
 }
 
 /// Something that the `n`-th parameter takes; none when there is no such parameter.
 fn argument(statement: &str, n: usize, rows: Option<usize>) -> Option<String> {
-    let after = statement.split(&format!("${n}")).skip(1).find(|after| !after.starts_with(|c: char| c.is_ascii_digit()))?;
-    let array_of = after.strip_prefix("::").and_then(|after| Some(after.split_once("[]")?.0));
+    let after = statement
+        .split(&format!("${n}"))
+        .skip(1)
+        .find(|after| !after.starts_with(|c: char| c.is_ascii_digit()))?;
+    let array_of = after
+        .strip_prefix("::")
+        .and_then(|after| Some(after.split_once("[]")?.0));
     Some(match (array_of, rows) {
         (Some("UUID"), Some(rows)) => {
             let ids = (0..rows).map(|n| uuid::Uuid::from_u64_pair(n as u64, 7).to_string());
@@ -117,7 +138,10 @@ fn argument(statement: &str, n: usize, rows: Option<usize>) -> Option<String> {
         // Of the parameters that are no arrays every first is a shard, but those of lists, which begin with a time.
         (None, Some(_)) if n == 1 && !statement.contains("shares") => "1".to_owned(),
         (None, Some(_)) if statement.contains(&format!("LIMIT ${n}")) => "1000".to_owned(),
-        (None, Some(_)) if statement.contains(&format!("id = ${n}")) || statement.contains(&format!("${}, ${n})", n - 1)) => {
+        (None, Some(_))
+            if statement.contains(&format!("id = ${n}"))
+                || statement.contains(&format!("${}, ${n})", n - 1)) =>
+        {
             format!("'{}'", uuid::Uuid::from_u64_pair(1, 7))
         }
         (None, Some(_)) if statement.contains(&format!("epoch = ${n}")) => "1".to_owned(),
