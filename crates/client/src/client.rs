@@ -9,6 +9,7 @@ mod watch;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use scheduler_domain::{Clock, Entropy, SystemClock, SystemEntropy, limits};
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
@@ -140,7 +141,8 @@ impl Client {
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let mut request = Request::new(message);
-        request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        // The transport keeps this deadline too. A little later than ours, so that it is ours that tells the caller.
+        request.set_timeout(deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(100));
         self.within(deadline, async { Ok(rpc(self.stub().await?, request).await?) })
             .await
     }

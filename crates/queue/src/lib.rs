@@ -1,7 +1,7 @@
 //! The fast dispatch index: which jobs wait, and who holds which. In Redis (or Valkey), or in memory.
 //!
 //! It holds nothing that cannot be rebuilt from the store: no payload, no finished job. Losing all of it loses time,
-//! never a job. Invariants that every backend keeps, and that [`conformance`] checks:
+//! never a job. Invariants that every backend keeps, and that the conformance suite checks:
 //! - one entry `(id, epoch)` is given to at most one worker, together with its lease, atomically;
 //! - an entry is either waiting, delayed or leased: never two of these at once;
 //! - a lease lives as long as its worker's heartbeats, by the queue's own clock.

@@ -3,7 +3,7 @@
 //! One file per operation holds its statements and the code around them. Three rules keep the statements fast and portable:
 //! - rows are found by primary key, in batches, with `unnest`;
 //! - a guard on an open job says `state IN (1, 2, 6, 8)`. It never says `finished_at IS NULL`, which is the predicate
-//!   of the index on open jobs: planners would then walk that index instead of the key;
+//!   of the index on open jobs: planners would then walk that index instead of the key (a test looks at the plans);
 //! - each is a fixed text that begins with its name, so that the database's own statistics speak of `store.finish`.
 
 mod attempts;

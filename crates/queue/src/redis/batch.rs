@@ -49,7 +49,7 @@ impl Call {
         for ((queue, priority), entries) in lines {
             let line = line(queue, *priority);
             self = self.arg(&line).arg(entries.len());
-            self.lines.push(line);
+            self.about.lines.push(line);
             for entry in entries {
                 self = self.arg(&member_of(entry)[..]);
                 if places == Places::With {

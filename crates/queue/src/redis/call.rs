@@ -7,9 +7,15 @@ use scheduler_domain::Shard;
 
 use super::scripts::Script;
 
-/// A command, and what is needed when it fails in a way that can be helped.
+/// A command, and what is to be known about it.
 pub(super) struct Call {
     pub(super) command: Cmd,
+    pub(super) about: About,
+}
+
+/// What is needed when a command fails in a way that can be helped.
+#[derive(Default)]
+pub(super) struct About {
     pub(super) script: Option<&'static LazyLock<Script>>,
     /// Whose keys it touches.
     pub(super) shard: Option<Shard>,
@@ -22,9 +28,7 @@ impl Call {
     pub(super) fn command(name: &str) -> Self {
         Self {
             command: redis::cmd(name),
-            script: None,
-            shard: None,
-            lines: Vec::new(),
+            about: About::default(),
         }
     }
 
@@ -34,18 +38,17 @@ impl Call {
         command.arg(&script.hash).arg(keys.len()).arg(keys);
         Self {
             command,
-            script: Some(script),
-            shard: None,
-            lines: Vec::new(),
+            about: About {
+                script: Some(script),
+                ..About::default()
+            },
         }
     }
 
     /// Names the shard whose keys it touches.
-    pub(super) fn of(self, shard: Shard) -> Self {
-        Self {
-            shard: Some(shard),
-            ..self
-        }
+    pub(super) fn of(mut self, shard: Shard) -> Self {
+        self.about.shard = Some(shard);
+        self
     }
 
     /// One more argument (or several).
@@ -53,17 +56,19 @@ impl Call {
         self.command.arg(value);
         self
     }
+}
 
-    /// The same call with the script's whole text, for a server that does not know it (any more).
-    pub(super) fn with_source(&self) -> Option<Cmd> {
-        let mut command = redis::cmd("EVAL");
-        command.arg(self.script?.source);
+impl About {
+    /// The same command with its script's whole text, for a server that does not know it (any more).
+    pub(super) fn with_source(&self, command: &Cmd) -> Option<Cmd> {
+        let mut whole = redis::cmd("EVAL");
+        whole.arg(self.script?.source);
         // What follows EVALSHA and the hash.
-        for value in self.command.args_iter().skip(2) {
+        for value in command.args_iter().skip(2) {
             if let redis::Arg::Simple(bytes) = value {
-                command.arg(bytes);
+                whole.arg(bytes);
             }
         }
-        Some(command)
+        Some(whole)
     }
 }

@@ -1,6 +1,7 @@
 //! Every key there is in Redis. No other file builds one.
 //!
-//! Keys of one shard carry its number as their hash tag, so that in a cluster a script finds all it touches on one node.
+//! Keys of one shard carry its number as their hash tag, so that in a cluster a script finds all it touches on one node; and the
+//! bells carry one of their own, for one command waits at several.
 
 use scheduler_domain::{Priority, QueueName, Shard};
 
@@ -58,12 +59,12 @@ impl Keys {
 
     /// LIST of wake-up tokens for those who wait for one of these queues.
     pub(super) fn bell(&self, queue: &QueueName) -> String {
-        format!("{}bell:{queue}", self.prefix)
+        format!("{}{{bell}}:{queue}", self.prefix)
     }
 
     /// LIST of wake-up tokens for those who wait for any queue. `*` is not a queue's name.
     pub(super) fn any_bell(&self) -> String {
-        format!("{}bell:*", self.prefix)
+        format!("{}{{bell}}:*", self.prefix)
     }
 
     /// Channel of the hints between processes.
@@ -105,8 +106,8 @@ mod tests {
         assert_eq!(shard.claims, "sched:{3}:claims");
         assert_eq!(shard.elect, "sched:{3}:elect");
         assert_eq!(keys.incarnation(), "sched:incarnation");
-        assert_eq!(keys.bell(&QueueName::default()), "sched:bell:default");
-        assert_eq!(keys.any_bell(), "sched:bell:*");
+        assert_eq!(keys.bell(&QueueName::default()), "sched:{bell}:default");
+        assert_eq!(keys.any_bell(), "sched:{bell}:*");
         assert_eq!(keys.hints(), "sched:hints");
         assert_eq!(line(&QueueName::default(), Priority::Low), "default:4");
     }

@@ -1,26 +1,29 @@
 //! The way to the server for commands that do not block: one connection that all callers share.
 //!
-//! Every call of the queue may be sent twice without harm, so a call that meets a broken connection is sent again over a new
-//! one: the first call after a restart of the server does not fail.
+//! Every call of the queue may be sent twice without harm, so a call that meets a broken connection, or a server that has become a
+//! replica, is sent again over a new one: the first call after a restart does not fail.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
-    Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult,
+    Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult,
     ServerErrorKind, Value,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
-use super::RedisOptions;
-use super::call::Call;
+use super::call::{About, Call};
 use super::keys::{Keys, ShardKeys};
-use super::scripts;
+use super::{RedisOptions, scripts};
 use crate::{Error, metrics as names};
 
 /// A peer that does not acknowledge for so long is gone, whatever TCP hopes.
 const PEER_PATIENCE: Duration = Duration::from_secs(5);
+
+type Answers = Vec<RedisResult<Value>>;
 
 /// Where the server is, with sockets set up for small messages and lost peers.
 pub(super) fn address(url: &str) -> RedisResult<ConnectionInfo> {
@@ -33,35 +36,37 @@ pub(super) fn address(url: &str) -> RedisResult<ConnectionInfo> {
     Ok(url.into_connection_info()?.set_tcp_settings(tcp))
 }
 
+/// The shared connection.
 pub(super) struct Link {
-    manager: ConnectionManager,
-    keys: std::sync::Arc<Keys>,
+    client: Client,
+    config: ConnectionManagerConfig,
+    manager: Mutex<ConnectionManager>,
+    keys: Arc<Keys>,
 }
 
 impl Link {
     /// Does not connect before the first command. Must be called inside a runtime.
-    pub(super) fn new(
-        client: Client,
-        options: &RedisOptions,
-        keys: std::sync::Arc<Keys>,
-    ) -> RedisResult<Self> {
+    pub(super) fn new(client: Client, options: &RedisOptions, keys: Arc<Keys>) -> RedisResult<Self> {
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(options.connect_timeout))
             .set_response_timeout(Some(options.command_timeout))
             // Callers have backoffs of their own; none should wait for a server that refuses.
             .set_number_of_retries(0)
             .set_pipeline_buffer_size(512);
+        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
         Ok(Self {
-            manager: ConnectionManager::new_lazy_with_config(client, config)?,
+            client,
+            config,
+            manager: Mutex::new(manager),
             keys,
         })
     }
 
     /// Sends one call.
     pub(super) async fn ask(&self, context: &'static str, call: Call) -> Result<Value, Error> {
-        self.ask_all(context, vec![call])
+        self.try_ask(call)
             .await
-            .map(|mut answers| answers.pop().unwrap_or_default())
+            .map_err(|error| Error::unavailable(context, error))
     }
 
     /// Sends one call, for a caller whose next step depends on how it fails.
@@ -82,33 +87,59 @@ impl Link {
     }
 
     async fn try_all(&self, calls: Vec<Call>) -> RedisResult<Vec<Value>> {
-        let pipeline = pipeline(calls.iter().map(|call| call.command.clone()));
-        let answers = match self.send(&pipeline).await {
-            Err(error) if error.is_unrecoverable_error() => self.send(&pipeline).await?,
+        let (commands, about): (Vec<Cmd>, Vec<About>) =
+            calls.into_iter().map(|call| (call.command, call.about)).unzip();
+        let commands = pipeline(commands);
+        let answers = match self.send(&commands).await {
+            Err(error) if error.is_unrecoverable_error() => self.send(&commands).await?,
+            Ok(answers)
+                if answers
+                    .iter()
+                    .any(|answer| is_kind(answer, ServerErrorKind::ReadOnly)) =>
+            {
+                self.connect_anew()?;
+                self.send(&commands).await?
+            }
             answers => answers?,
         };
-        let answers = self.teach(&calls, answers).await?;
-        self.mend(&calls, &answers).await;
+        let answers = self.teach(&commands, &about, answers).await?;
+        self.mend(&about, &answers).await;
         answers.into_iter().collect()
     }
 
-    async fn send(&self, pipeline: &Pipeline) -> RedisResult<Vec<RedisResult<Value>>> {
-        pipeline.query_async(&mut self.manager.clone()).await
+    async fn send(&self, pipeline: &Pipeline) -> RedisResult<Answers> {
+        let mut manager = self
+            .manager
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        pipeline.query_async(&mut manager).await
+    }
+
+    /// After a failover the name in the URL leads to another server, while this connection still leads to the old one, which
+    /// goes on answering.
+    fn connect_anew(&self) -> RedisResult<()> {
+        info!("the server has become a replica, connecting anew");
+        let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())?;
+        *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager;
+        Ok(())
     }
 
     /// Sends scripts that the server does not know again, with their text. Only those: the others have done their work.
     async fn teach(
         &self,
-        calls: &[Call],
-        mut answers: Vec<RedisResult<Value>>,
-    ) -> RedisResult<Vec<RedisResult<Value>>> {
+        commands: &Pipeline,
+        about: &[About],
+        mut answers: Answers,
+    ) -> RedisResult<Answers> {
         let strange: Vec<usize> = (0..answers.len())
             .filter(|i| is_kind(&answers[*i], ServerErrorKind::NoScript))
             .collect();
         if strange.is_empty() {
             return Ok(answers);
         }
-        let again = pipeline(strange.iter().filter_map(|i| calls[*i].with_source()));
+        let commands: Vec<&Cmd> = commands.cmd_iter().collect();
+        let again = pipeline(strange.iter().filter_map(|i| about[*i].with_source(commands[*i])));
         for (i, answer) in strange.into_iter().zip(self.send(&again).await?) {
             answers[i] = answer;
         }
@@ -117,15 +148,26 @@ impl Link {
 
     /// Where a key turned out to be of another type (somebody else wrote it), drops it, so that only this call fails. What was
     /// in it is lost, and the reconciler learns that from the incarnation.
-    async fn mend(&self, calls: &[Call], answers: &[RedisResult<Value>]) {
-        let broken = calls
+    async fn mend(&self, about: &[About], answers: &[RedisResult<Value>]) {
+        let broken = about
             .iter()
             .zip(answers)
             .filter(|(_, answer)| is_wrong_type(answer));
-        for (shard, call) in broken.filter_map(|(call, _)| Some((call.shard?, call))) {
+        for (shard, lines) in broken.filter_map(|(about, _)| Some((about.shard?, &about.lines))) {
+            let ShardKeys {
+                ready,
+                lines: set,
+                delayed,
+                leases,
+                workers,
+                claims,
+                elect,
+            } = self.keys.of(shard);
+            let mend = Call::script(&scripts::MEND, &[set, delayed, leases, workers, claims, elect])
+                .arg(ready)
+                .arg(lines);
             let forget = redis::cmd("DEL").arg(self.keys.incarnation()).take();
-            let mend = mend(self.keys.of(shard)).arg(&call.lines);
-            let repair = pipeline(mend.with_source().into_iter().chain([forget]));
+            let repair = pipeline(mend.about.with_source(&mend.command).into_iter().chain([forget]));
             match self.send(&repair).await {
                 Ok(_) => {
                     metrics::counter!(names::MENDED).increment(1);
@@ -139,21 +181,8 @@ impl Link {
     }
 }
 
-fn mend(keys: &ShardKeys) -> Call {
-    let ShardKeys {
-        ready,
-        lines,
-        delayed,
-        leases,
-        workers,
-        claims,
-        elect,
-    } = keys;
-    Call::script(&scripts::MEND, &[lines, delayed, leases, workers, claims, elect]).arg(ready)
-}
-
 /// A pipeline that answers for each command by itself.
-fn pipeline(commands: impl IntoIterator<Item = redis::Cmd>) -> Pipeline {
+fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
     let mut pipeline = redis::pipe();
     for command in commands {
         pipeline.add_command(command);

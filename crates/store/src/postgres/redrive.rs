@@ -12,11 +12,13 @@ use crate::transition::current_attempt;
 use crate::{Error, Redriven};
 
 /// The error stays: until the next attempt ends it is the latest that is known.
+///
+/// FAILED and DEADLETTER are said by what they are not: `state IN (4, 5)` would send planners to the index on failed jobs.
 pub(super) const REDRIVE: &str = concat!(
     "-- store.redrive
     UPDATE jobs SET state = 1, epoch = jobs.epoch + 1, attempts = 0, crashes = 0, sequence = jobs.sequence + 1,
         run_at = $4, updated_at = $4, started_at = NULL, finished_at = NULL, worker = NULL, result = NULL
-    WHERE shard = $1 AND id = $2 AND epoch = $3 AND state IN (4, 5)
+    WHERE shard = $1 AND id = $2 AND epoch = $3 AND state NOT IN (1, 2, 3, 6, 7, 8)
     RETURNING ",
     job_columns!()
 );

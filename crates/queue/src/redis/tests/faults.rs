@@ -89,6 +89,28 @@ async fn a_restart_is_another_incarnation_whatever_survives() {
     assert_ne!(queue.incarnation().await.unwrap(), before);
 }
 
+/// The old connections lead to the old server, which answers, and refuses everything.
+#[tokio::test]
+async fn it_follows_a_failover() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    let queue = server.queue();
+    queue.push(&entries(10)).await.unwrap();
+    queue.wait(&Served::All, Duration::from_millis(10)).await.unwrap();
+    let before = queue.incarnation().await.unwrap();
+    let old = server.fail_over().await;
+    assert_ne!(queue.incarnation().await.unwrap(), before);
+    queue.push(&entries(20)).await.unwrap();
+    let mut claimed = 0;
+    while claimed < 20 {
+        claimed += claim(&queue, 5).await.len();
+    }
+    let woken = eventually(async || queue.wait(&Served::All, Duration::from_secs(5)).await).await;
+    assert!(woken.is_some());
+    drop(old);
+}
+
 #[tokio::test]
 async fn a_wait_fails_when_the_server_goes_and_works_when_it_is_back() {
     let Some(mut server) = Server::start().await else {

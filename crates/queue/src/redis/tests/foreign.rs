@@ -90,8 +90,8 @@ async fn a_key_of_the_wrong_type_fails_one_call_and_is_dropped() {
         }
     }
     for (key, command) in [
-        ("t:bell:*", "SADD"),
-        ("t:bell:default", "SET"),
+        ("t:{bell}:*", "SADD"),
+        ("t:{bell}:default", "SET"),
         ("t:incarnation", "LPUSH"),
     ] {
         server.run(&["DEL", key]).await;

@@ -11,7 +11,7 @@ use crate::{RedisOptions, RedisQueue};
 
 pub(super) struct Server {
     folder: tempfile::TempDir,
-    process: Child,
+    process: Process,
 }
 
 impl Server {
@@ -71,8 +71,8 @@ impl Server {
 
     /// Kills the server. It keeps nothing on disk.
     pub(super) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.0.kill().unwrap();
+        self.process.0.wait().unwrap();
     }
 
     /// Starts it again after [`Server::kill`].
@@ -81,24 +81,38 @@ impl Server {
         self.admin().await;
     }
 
+    /// Puts an empty server in its place, as a failover does; the old one lives on as a replica while what is returned does.
+    pub(super) async fn fail_over(&mut self) -> Process {
+        self.run(&["REPLICAOF", "127.0.0.1", "1"]).await;
+        let old = std::mem::replace(&mut self.process, spawn(&self.folder).unwrap());
+        // Until new connections no longer reach the old one, of which it says so.
+        while format!("{:?}", self.run(&["ROLE"]).await).contains("slave") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        old
+    }
+
     pub(super) fn signal(&self, name: &str) {
         let done = Command::new("kill")
             .arg(name)
-            .arg(self.process.id().to_string())
+            .arg(self.process.0.id().to_string())
             .status()
             .unwrap();
         assert!(done.success());
     }
 }
 
-impl Drop for Server {
+/// A process that does not outlive its test.
+pub(super) struct Process(Child);
+
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-fn spawn(folder: &tempfile::TempDir) -> Option<Child> {
+fn spawn(folder: &tempfile::TempDir) -> Option<Process> {
     Command::new("redis-server")
         .args([
             "--port",
@@ -116,6 +130,7 @@ fn spawn(folder: &tempfile::TempDir) -> Option<Child> {
         .stdout(Stdio::null())
         .spawn()
         .ok()
+        .map(Process)
 }
 
 pub(super) fn worker(name: &str) -> WorkerId {

@@ -21,7 +21,7 @@ macro_rules! returning {
 /// One whose time has not come stays where it is.
 pub(in crate::postgres) const FORGOTTEN: &str = concat!(
     "-- store.hand_out_forgotten
-    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4,
+    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4::TIMESTAMPTZ,
         state = CASE WHEN jobs.state IN (6, 8) AND jobs.run_at > $4 THEN jobs.state ELSE 1 END,
         sequence = jobs.sequence + CASE WHEN jobs.state = 2 THEN 1 ELSE 2 END
     FROM unnest($1::INT2[], $2::UUID[], $3::INT4[]) AS d(shard, id, epoch)",
@@ -30,7 +30,7 @@ pub(in crate::postgres) const FORGOTTEN: &str = concat!(
 
 pub(in crate::postgres) const RELEASED: &str = concat!(
     "-- store.hand_out_released
-    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4, state = 1,
+    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4::TIMESTAMPTZ, state = 1,
         sequence = jobs.sequence + CASE WHEN jobs.state = 2 THEN 1 ELSE 2 END
     FROM unnest($1::INT2[], $2::UUID[], $3::INT4[]) AS d(shard, id, epoch)",
     returning!()
@@ -38,9 +38,9 @@ pub(in crate::postgres) const RELEASED: &str = concat!(
 
 pub(in crate::postgres) const LEASE_EXPIRED: &str = concat!(
     "-- store.hand_out_lease_expired
-    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4,
+    UPDATE jobs SET epoch = jobs.epoch + 1, started_at = NULL, worker = NULL, updated_at = $4::TIMESTAMPTZ,
         crashes = jobs.crashes + 1, state = CASE WHEN jobs.crashes + 1 >= d.budget THEN 5 ELSE 1 END,
-        finished_at = CASE WHEN jobs.crashes + 1 >= d.budget THEN $4 ELSE NULL END,
+        finished_at = CASE WHEN jobs.crashes + 1 >= d.budget THEN $4::TIMESTAMPTZ ELSE NULL END,
         error = CASE WHEN jobs.crashes + 1 >= d.budget THEN d.error ELSE jobs.error END,
         sequence = jobs.sequence + CASE WHEN jobs.state = 2 THEN 1 ELSE 2 END
     FROM unnest($1::INT2[], $2::UUID[], $3::INT4[], $5::INT4[], $6::TEXT[])

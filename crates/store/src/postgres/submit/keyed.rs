@@ -33,9 +33,8 @@ pub(in crate::postgres) const READ_KEYS: &str = "-- store.submit_read_keys
     JOIN job_keys ON job_keys.shard = d.shard AND job_keys.key = d.key";
 
 pub(in crate::postgres) const DROP_KEYS: &str = "-- store.drop_keys
-    DELETE FROM job_keys
-    WHERE (shard, key) IN (SELECT d.shard, d.key FROM unnest($1::INT2[], $2::UUID[]) AS d(shard, key))
-    AND job_id = ANY($3::UUID[])";
+    DELETE FROM job_keys WHERE (shard, key, job_id) IN (
+        SELECT d.shard, d.key, d.job_id FROM unnest($1::INT2[], $2::UUID[], $3::UUID[]) AS d(shard, key, job_id))";
 
 /// Whose the ids are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
