@@ -1,1 +1,1 @@
-//! (being written)
+//! Whole-system tests: real processes, real PostgreSQL and Redis, and faults. Everything is in `tests/`.
