@@ -4,19 +4,23 @@ mod args;
 mod commands;
 mod exit;
 mod output;
-mod show;
+mod parse;
+mod view;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use output::Console;
+
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    let output = args.output;
+    let console = Console::new(&args.global);
+    let address = args.global.address.clone();
     let ran = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(commands::run(args)));
-    ran.unwrap_or_else(|error| exit::report(&error, output))
+        .and_then(|runtime| runtime.block_on(commands::run(args, &console)));
+    ran.unwrap_or_else(|error| exit::report(&error, &console, &address))
 }

@@ -1,5 +1,6 @@
 //! What went wrong, by what the caller can do about it.
 
+mod batch;
 mod read;
 
 use std::time::Duration;
@@ -8,7 +9,7 @@ use tonic::{Code, Status};
 
 use crate::reply;
 
-pub(crate) use read::of_batch;
+pub(crate) use batch::of_batch;
 
 /// A call that failed. The variant says what to do next; the message is the server's and fit for people.
 #[derive(Debug, thiserror::Error)]

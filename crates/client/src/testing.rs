@@ -4,6 +4,7 @@
 //! A job lives through the states that [`FakeScheduler::lives`] names, all at once when it is submitted; further ones
 //! come with [`FakeScheduler::advance`].
 
+mod answer;
 mod refusal;
 mod service;
 mod world;

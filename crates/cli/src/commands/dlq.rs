@@ -1,96 +1,65 @@
 //! `tsctl dlq …`: jobs that ended FAILED or DEADLETTER.
 
-use std::io::Write as _;
+mod bulk;
+mod chosen;
+mod confirm;
+
 use std::process::ExitCode;
 
-use anyhow::bail;
 use clap::Subcommand;
-use futures::{StreamExt as _, TryStreamExt as _};
-use scheduler_client::{Client, State, v1};
+use scheduler_client::{Client, State};
 
-use super::jobs::{Filter, print_jobs};
-use crate::output::Format;
+use super::jobs::each::Verb;
+use super::jobs::list::{Filter, Room, show};
+use crate::output::Console;
+use crate::parse;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List dead jobs, newest first.
-    List {
-        #[command(flatten)]
-        filter: Filter,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
-    /// Run dead jobs again.
-    Replay(Bulk),
-    /// Delete dead jobs.
-    Purge(Bulk),
+    List(List),
+    /// Run dead jobs again, with all their attempts.
+    ///
+    /// Shows how many there are and five of them, and asks. Needs ids, a filter, or --all.
+    #[command(after_help = "\
+Examples:
+  tsctl dlq replay 0198c1a2-…
+  tsctl dlq replay --type email.send --dry-run
+  tsctl dlq replay --all --yes")]
+    Replay(bulk::Args),
+    /// Delete dead jobs, with their history.
+    ///
+    /// Shows how many there are and five of them, and asks. Needs ids, a filter, or --all.
+    #[command(after_help = "\
+Examples:
+  tsctl dlq purge --queue reports
+  tsctl dlq purge --all --dry-run")]
+    Purge(bulk::Args),
 }
 
-/// Which dead jobs, and how sure.
+/// List dead jobs: those that ended DEADLETTER, then those that ended FAILED, each newest first.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Bulk {
+#[command(
+    after_help = "Examples:\n  tsctl dlq list\n  tsctl dlq list --type email.send --state failed -o json"
+)]
+pub(crate) struct List {
     #[command(flatten)]
     filter: Filter,
-    /// All of them.
-    #[arg(long)]
-    all: bool,
-    /// Only show what would be touched.
-    #[arg(long)]
-    dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
+    /// Of this state alone: failed or deadletter.
+    #[arg(long, value_parser = parse::dead_state)]
+    state: Option<State>,
+    #[command(flatten)]
+    room: Room,
 }
 
-pub(crate) async fn run(client: &Client, command: Command, format: Format) -> anyhow::Result<ExitCode> {
-    let (bulk, verb) = match command {
-        Command::List { filter, limit } => {
-            print_jobs(&dead(client, &filter, limit).await?, format);
-            return Ok(ExitCode::SUCCESS);
+pub(crate) async fn run(client: &Client, console: &Console, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::List(args) => {
+            let most = args.room.most();
+            let mut jobs = chosen::find(client, &args.filter, args.state, most.saturating_add(1)).await?;
+            show(console, &mut jobs, most)?;
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Replay(bulk) => (bulk, "replay"),
-        Command::Purge(bulk) => (bulk, "purge"),
-    };
-    if bulk.filter.is_empty() && !bulk.all {
-        bail!("say which: --type, --priority, --queue, or --all");
+        Command::Replay(args) => bulk::run(client, console, Verb::Retry, args).await,
+        Command::Purge(args) => bulk::run(client, console, Verb::Delete, args).await,
     }
-    let jobs = dead(client, &bulk.filter, usize::MAX).await?;
-    eprintln!("{} jobs to {verb}, such as:", jobs.len());
-    for job in jobs.iter().take(5) {
-        eprintln!("  {}  {}  {}", job.job_id, job.r#type, job.last_error);
-    }
-    if bulk.dry_run || jobs.is_empty() || !(bulk.yes || confirmed()?) {
-        return Ok(ExitCode::SUCCESS);
-    }
-    for job in &jobs {
-        match verb {
-            "replay" => drop(client.retry(&job.job_id).await?),
-            _ => drop(client.delete(&job.job_id).await?),
-        }
-    }
-    println!("{} jobs: {verb} done", jobs.len());
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn dead(client: &Client, filter: &Filter, limit: usize) -> anyhow::Result<Vec<v1::JobStatus>> {
-    let mut jobs = Vec::new();
-    for state in [State::DeadLetter, State::Failed] {
-        let room = limit - jobs.len();
-        let more: Vec<_> = client
-            .list_all(filter.query(Some(state)))
-            .take(room)
-            .try_collect()
-            .await?;
-        jobs.extend(more);
-    }
-    Ok(jobs)
-}
-
-fn confirmed() -> anyhow::Result<bool> {
-    eprint!("type yes to go on: ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
 }

@@ -1,114 +1,72 @@
 //! `tsctl jobs …`
 
-mod list;
-pub(crate) mod submit;
-mod watch;
+pub(crate) mod each;
+mod follow;
+pub(crate) mod list;
+mod submit;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use scheduler_client::Client;
 
-use crate::output::{Format, print, print_one};
-use crate::show;
-
-pub(crate) use list::{Filter, print_jobs};
+use crate::output::Console;
+use crate::view::{Attempt, Job};
+use each::Verb;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Submit(submit::Args),
+    Submit(Box<submit::Args>),
     /// Show a job.
+    #[command(
+        after_help = "Examples:\n  tsctl jobs get 0198c1a2-…\n  tsctl jobs get 0198c1a2-… -o json | jq .state"
+    )]
     Get {
         /// Its id.
         id: String,
     },
-    /// Follow a job until it ends. Exit code 7 when it does not succeed.
+    /// Follow a job until it ends, one line per change.
+    ///
+    /// Ctrl-C stops the watching, not the job. The exit code is 7 when the job does not succeed.
+    #[command(after_help = "Examples:\n  tsctl jobs watch 0198c1a2-…\n  tsctl jobs watch 0198c1a2-… -o json")]
     Watch {
         /// Its id.
         id: String,
     },
     List(list::Args),
     /// Cancel jobs that have not ended.
-    Cancel {
-        /// Their ids.
-        #[arg(required = true)]
-        ids: Vec<String>,
-    },
-    /// Run jobs again that are FAILED or DEADLETTER.
-    Retry {
-        /// Their ids.
-        #[arg(required = true)]
-        ids: Vec<String>,
-    },
-    /// Delete jobs that have ended.
-    Delete {
-        /// Their ids.
-        #[arg(required = true)]
-        ids: Vec<String>,
-    },
+    ///
+    /// A handler that runs is told to stop. The exit code is 4 when a job had ended already.
+    #[command(after_help = "Examples:\n  tsctl jobs cancel 0198c1a2-…\n  \
+        tsctl jobs list --state queued --type report -o name | xargs tsctl jobs cancel")]
+    Cancel(each::Args),
+    /// Run jobs again that ended FAILED or DEADLETTER, with all their attempts.
+    #[command(after_help = "Examples:\n  tsctl jobs retry 0198c1a2-…\n\nFor many at once: tsctl dlq replay")]
+    Retry(each::Args),
+    /// Delete jobs that have ended, with their history.
+    #[command(after_help = "Examples:\n  tsctl jobs delete 0198c1a2-…\n\nFor many at once: tsctl dlq purge")]
+    Delete(each::Args),
     /// Show a job's attempts, oldest first.
+    #[command(after_help = "Examples:\n  tsctl jobs attempts 0198c1a2-…")]
     Attempts {
         /// Its id.
         id: String,
     },
 }
 
-pub(crate) async fn run(client: &Client, command: Command, format: Format) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(client: &Client, console: &Console, command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Submit(args) => return submit::run(client, args, format).await,
-        Command::Watch { id } => return watch::run(client, &id).await,
-        Command::List(args) => list::run(client, args, format).await?,
-        Command::Get { id } => print_one(format, &show::job(&client.get(&id).await?.inner), "job_id"),
-        Command::Cancel { ids } => {
-            for id in ids {
-                let done = client.cancel(&id).await?.inner;
-                println!("{id} {}", if done { "cancelled" } else { "had already ended" });
-            }
-        }
-        Command::Retry { ids } => {
-            for id in ids {
-                client.retry(&id).await?;
-                println!("{id} queued again");
-            }
-        }
-        Command::Delete { ids } => {
-            for id in ids {
-                client.delete(&id).await?;
-                println!("{id} deleted");
-            }
-        }
+        Command::Submit(args) => return submit::run(client, console, *args).await,
+        Command::Watch { id } => return follow::watch(client, console, &id).await,
+        Command::Cancel(args) => return each::run(client, console, Verb::Cancel, args).await,
+        Command::Retry(args) => return each::run(client, console, Verb::Retry, args).await,
+        Command::Delete(args) => return each::run(client, console, Verb::Delete, args).await,
+        Command::List(args) => list::run(client, console, &args).await?,
+        Command::Get { id } => console.item(&Job::from(client.get(&id).await?.into_inner()))?,
         Command::Attempts { id } => {
-            let attempts: Vec<_> = client
-                .attempts(&id)
-                .await?
-                .inner
-                .iter()
-                .map(show::attempt)
-                .collect();
-            let columns = [
-                "number",
-                "epoch",
-                "outcome",
-                "started_at",
-                "finished_at",
-                "worker_id",
-                "error",
-            ];
-            let rows = attempts
-                .iter()
-                .map(|attempt| columns.iter().map(|c| cell(&attempt[c])).collect())
-                .collect();
-            print(format, &columns, rows, attempts, "number");
+            let attempts = client.attempts(&id).await?.into_inner();
+            console.list(&attempts.into_iter().map(Attempt::from).collect::<Vec<_>>())?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn cell(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Object(error) => error.get("message").map(cell).unwrap_or_default(),
-        other => other.to_string(),
-    }
 }

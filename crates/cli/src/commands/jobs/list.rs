@@ -2,23 +2,40 @@
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use scheduler_client::{Client, ListQuery, Priority, State, v1};
-use scheduler_domain::{Clock as _, SystemClock};
 
-use super::submit::priority;
-use crate::output::{Format, print};
-use crate::show;
+use crate::output::Console;
+use crate::parse;
+use crate::view::Job;
+
+/// Most jobs asked for at once.
+const PAGE: usize = 500;
 
 /// List jobs, newest first.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tsctl jobs list
+  tsctl jobs list --state running --queue mail
+  tsctl jobs list --state failed --all -o name | wc -l")]
 pub(crate) struct Args {
     #[command(flatten)]
     filter: Filter,
-    /// queued, running, succeeded, failed, deadletter, retry, cancelled or scheduled.
-    #[arg(long, value_parser = state)]
+    /// In this state alone: queued, running, succeeded, failed, deadletter, retry, cancelled or scheduled.
+    #[arg(long, value_parser = parse::state)]
     state: Option<State>,
+    #[command(flatten)]
+    room: Room,
+}
+
+/// How many to show.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Room {
     /// At most so many.
-    #[arg(long, default_value_t = 50)]
+    #[arg(short = 'n', long, default_value_t = 50, conflicts_with = "all")]
     limit: usize,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
 }
 
 /// Which jobs.
@@ -27,12 +44,18 @@ pub(crate) struct Filter {
     /// Of this type alone.
     #[arg(long = "type", value_name = "TYPE")]
     job_type: Option<String>,
-    /// Of this priority alone.
-    #[arg(long, value_parser = priority)]
+    /// Of this priority alone: critical, high, default or low.
+    #[arg(long, value_parser = parse::priority)]
     priority: Option<Priority>,
     /// Of this queue alone.
     #[arg(long)]
     queue: Option<String>,
+}
+
+impl Room {
+    pub(crate) fn most(&self) -> usize {
+        if self.all { usize::MAX } else { self.limit }
+    }
 }
 
 impl Filter {
@@ -40,59 +63,47 @@ impl Filter {
         self.job_type.is_none() && self.priority.is_none() && self.queue.is_none()
     }
 
-    pub(crate) fn query(&self, state: Option<State>) -> ListQuery {
+    fn query(&self, state: Option<State>, most: usize) -> ListQuery {
         ListQuery {
             state,
             priority: self.priority,
             job_type: self.job_type.clone().unwrap_or_default(),
             queue: self.queue.clone().unwrap_or_default(),
-            page_size: 500,
+            page_size: u32::try_from(most.min(PAGE)).unwrap_or_default(),
         }
     }
 }
 
-pub(super) async fn run(client: &Client, args: Args, format: Format) -> anyhow::Result<()> {
-    let jobs: Vec<v1::JobStatus> = client
-        .list_all(args.filter.query(args.state))
-        .take(args.limit)
+pub(super) async fn run(client: &Client, console: &Console, args: &Args) -> anyhow::Result<()> {
+    let most = args.room.most();
+    // One more than is shown tells whether there are more.
+    let mut jobs = find(client, &args.filter, args.state, most.saturating_add(1)).await?;
+    show(console, &mut jobs, most)
+}
+
+/// At most `most` jobs, newest first.
+pub(crate) async fn find(
+    client: &Client,
+    filter: &Filter,
+    state: Option<State>,
+    most: usize,
+) -> Result<Vec<v1::JobStatus>, scheduler_client::Error> {
+    client
+        .list_all(filter.query(state, most))
+        .take(most)
         .try_collect()
-        .await?;
-    print_jobs(&jobs, format);
+        .await
+}
+
+/// Prints `most` of the jobs and says whether that was all.
+pub(crate) fn show(console: &Console, jobs: &mut Vec<v1::JobStatus>, most: usize) -> anyhow::Result<()> {
+    let cut = jobs.len() > most;
+    jobs.truncate(most);
+    console.list(&jobs.drain(..).map(Job::from).collect::<Vec<_>>())?;
+    if cut {
+        console.note(&format!(
+            "there are more than these {most}: raise --limit, or take --all"
+        ));
+    }
     Ok(())
-}
-
-/// Prints jobs in columns.
-pub(crate) fn print_jobs(jobs: &[v1::JobStatus], format: Format) {
-    let now = SystemClock.now().timestamp();
-    let rows = jobs
-        .iter()
-        .map(|job| {
-            vec![
-                job.job_id.clone(),
-                job.r#type.clone(),
-                show::state(job.state).to_owned(),
-                show::priority(job.priority).to_owned(),
-                job.queue.clone(),
-                format!("{}/{}", job.attempts, job.max_attempts),
-                show::age(job, now),
-            ]
-        })
-        .collect();
-    let columns = ["id", "type", "state", "priority", "queue", "attempts", "age"];
-    print(
-        format,
-        &columns,
-        rows,
-        jobs.iter().map(show::job).collect(),
-        "job_id",
-    );
-}
-
-fn state(text: &str) -> Result<State, String> {
-    State::ALL
-        .into_iter()
-        .find(|state| state.name().eq_ignore_ascii_case(text))
-        .ok_or_else(|| {
-            "must be queued, running, succeeded, failed, deadletter, retry, cancelled or scheduled".to_owned()
-        })
 }

@@ -1,89 +1,165 @@
 //! `tsctl jobs submit`
 
-use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use chrono::{DateTime, Utc};
-use scheduler_client::{Client, JobRequest, Priority};
+use scheduler_client::{Client, JobRequest, Priority, Timestamp};
+use serde::Serialize;
 
-use super::watch;
-use crate::output::Format;
+use super::follow;
+use crate::args::Format;
+use crate::output::{Cell, Console, Item, Row};
+use crate::parse;
+use retry::Retry;
+
+mod retry;
+
+/// Most jobs in one call.
+const BATCH: usize = 1_000;
 
 /// Submit a job.
+///
+/// When this returns, the job is durable and will run at least once.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tsctl jobs submit noop --watch\n  \
-    tsctl jobs submit sleep --payload '{\"ms\": 500}' --priority high\n  \
-    tsctl jobs submit flaky --payload @job.json --delay 5m --key order-7")]
+#[command(after_help = "\
+Examples:
+  tsctl jobs submit noop --watch
+  tsctl jobs submit sleep --payload '{\"ms\": 500}' --priority high --wait
+  tsctl jobs submit report --payload @report.json --run-at 2027-01-02T06:00:00Z --key report-7
+  jq -c .job big.json | tsctl jobs submit import --payload - --attempt-timeout 1h
+  tsctl jobs submit flaky --payload '{\"failures\": 3}' --max-attempts 5 --retry-initial 200ms --retry-max 5s --no-jitter
+  tsctl jobs submit noop --count 10000 --wait")]
 pub(crate) struct Args {
     /// Which handler runs it.
+    #[arg(value_name = "TYPE")]
     job_type: String,
-    /// JSON; @FILE reads a file, - reads standard input.
-    #[arg(short, long, default_value = "{}")]
+    /// The handler's argument: JSON, or @FILE to read a file, or - to read standard input.
+    #[arg(short, long, value_name = "JSON", default_value = "{}")]
     payload: String,
-    /// critical, high, default or low.
-    #[arg(long, default_value = "default", value_parser = priority)]
+    /// How urgent it is: critical, high, default or low.
+    #[arg(long, default_value = "default", value_parser = parse::priority)]
     priority: Priority,
-    /// Which line it waits in.
-    #[arg(long, default_value = "")]
-    queue: String,
+    /// Which line it waits in [default: default].
+    #[arg(long)]
+    queue: Option<String>,
     /// Not before this time (RFC 3339).
-    #[arg(long, conflicts_with = "delay")]
-    run_at: Option<DateTime<Utc>>,
-    /// Not before so long from now.
-    #[arg(long, value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse::moment, conflicts_with = "delay")]
+    run_at: Option<Timestamp>,
+    /// Not before so long from now. With --key, rather say --run-at: another moment is another job.
+    #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     delay: Option<Duration>,
-    /// Longest that one attempt may run.
-    #[arg(long = "attempt-timeout", value_parser = humantime::parse_duration)]
+    /// Longest that one attempt may run [default: the server's].
+    #[arg(long, value_name = "DURATION", value_parser = parse::positive)]
     attempt_timeout: Option<Duration>,
-    /// Idempotency key: submitting again under it is submitting once.
+    /// Idempotency key: submitting the same job again under it is submitting it once.
     #[arg(long)]
     key: Option<String>,
-    /// The job's id, a UUID.
+    /// The job's id, a UUID [default: a new one].
     #[arg(long)]
     id: Option<String>,
-    /// How often it may be tried.
-    #[arg(long)]
+    /// How often it may be tried [default: 3].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     max_attempts: Option<u32>,
-    /// A mark, NAME=VALUE; may be repeated.
-    #[arg(long = "label", value_parser = label)]
+    /// A mark of yours, NAME=VALUE; may be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = parse::label)]
     labels: Vec<(String, String)>,
-    /// Follow it until it ends. Exit code 7 when it does not succeed.
-    #[arg(short, long, visible_alias = "wait")]
+    /// Submit so many jobs like this.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with_all = ["id", "key", "watch"])]
+    count: u32,
+    /// Follow it until it ends, one line per change. Exit code 7 when it does not succeed.
+    #[arg(short, long, conflicts_with = "wait")]
     watch: bool,
+    /// Wait until it ends, and print how. Exit code 7 when it does not succeed.
+    #[arg(long)]
+    wait: bool,
+    // Last, because its heading would stand above whatever follows.
+    #[command(flatten)]
+    retry: Retry,
 }
 
-pub(super) async fn run(client: &Client, args: Args, format: Format) -> anyhow::Result<ExitCode> {
-    let follow = args.watch;
-    let submitted = client.submit(request(args)?).await?;
-    match format {
-        Format::Json => {
-            println!(
-                "{}",
-                serde_json::json!({ "job_id": submitted.job_id, "replayed": submitted.replayed })
-            );
-        }
-        Format::Table | Format::Name => println!("{}", submitted.job_id),
+/// A job was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Accepted {
+    job_id: String,
+    replayed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served_by: Option<String>,
+}
+
+pub(super) async fn run(client: &Client, console: &Console, args: Args) -> anyhow::Result<ExitCode> {
+    let (watch, wait, count) = (args.watch, args.wait, usize::try_from(args.count)?);
+    let job = request(args)?;
+    if count > 1 {
+        return many(client, console, &job, count, wait).await;
     }
-    if submitted.replayed {
-        eprintln!("it was there already, with the same body");
+    let reply = client.submit(job).await?;
+    let served_by = reply.served_by.clone();
+    let submitted = reply.into_inner();
+    let accepted = Accepted {
+        job_id: submitted.job_id,
+        replayed: submitted.replayed,
+        served_by,
+    };
+    // To a program that waits, the end says all.
+    let ends_with_more = (watch || wait) && matches!(console.format(), Format::Json | Format::Yaml);
+    if !ends_with_more {
+        console.item(&accepted)?;
     }
-    if follow {
-        return watch::run(client, &submitted.job_id).await;
+    if accepted.replayed {
+        console.note("it was there already, with the same body");
     }
-    if format == Format::Table {
-        eprintln!("next: tsctl jobs watch {}", submitted.job_id);
+    if watch {
+        return follow::watch(client, console, &accepted.job_id).await;
     }
+    if wait {
+        return follow::wait(client, console, &accepted.job_id).await;
+    }
+    console.hint(&format!("next: tsctl jobs watch {}", accepted.job_id));
     Ok(ExitCode::SUCCESS)
 }
 
+async fn many(
+    client: &Client,
+    console: &Console,
+    job: &JobRequest,
+    count: usize,
+    wait: bool,
+) -> anyhow::Result<ExitCode> {
+    let progress = console.progress("submitting", Some(count));
+    let mut accepted: Vec<Accepted> = Vec::with_capacity(count);
+    while accepted.len() < count {
+        let size = BATCH.min(count - accepted.len());
+        let reply = client.submit_batch(vec![job.clone(); size]).await?;
+        let served_by = reply.served_by.clone();
+        for result in reply.into_inner() {
+            let submitted = result?;
+            let (job_id, replayed) = (submitted.job_id, submitted.replayed);
+            accepted.push(Accepted {
+                job_id,
+                replayed,
+                served_by: served_by.clone(),
+            });
+        }
+        progress.advance(size);
+    }
+    drop(progress);
+    if !wait {
+        console.list(&accepted)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    console.note(&format!("{count} jobs accepted"));
+    let ids: Vec<String> = accepted.into_iter().map(|job| job.job_id).collect();
+    follow::wait_for_all(client, console, &ids).await
+}
+
 fn request(args: Args) -> anyhow::Result<JobRequest> {
+    let payload = parse::payload(&args.payload, std::io::stdin())?;
     let mut job = JobRequest::new(args.job_type)
-        .payload_json(payload(&args.payload)?)
+        .payload_json(payload)
         .priority(args.priority);
-    if !args.queue.is_empty() {
-        job = job.queue(args.queue);
+    if let Some(queue) = args.queue {
+        job = job.queue(queue);
     }
     if let Some(at) = args.run_at {
         job = job.run_at(at);
@@ -106,54 +182,30 @@ fn request(args: Args) -> anyhow::Result<JobRequest> {
     for (name, value) in args.labels {
         job = job.label(name, value);
     }
+    if let Some(policy) = args.retry.policy() {
+        job = job.retry(&policy);
+    }
     Ok(job)
 }
 
-fn payload(given: &str) -> anyhow::Result<String> {
-    match given.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).with_context(|| format!("reading --payload @{file}")),
-        None if given == "-" => {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .context("reading --payload from standard input")?;
-            Ok(text)
-        }
-        None => Ok(given.to_owned()),
+impl Item for Accepted {
+    fn name(&self) -> &str {
+        &self.job_id
+    }
+
+    fn text(&self, _: bool) -> String {
+        self.job_id.clone()
     }
 }
 
-pub(crate) fn priority(text: &str) -> Result<Priority, String> {
-    Priority::ALL
-        .into_iter()
-        .find(|priority| priority.name().eq_ignore_ascii_case(text))
-        .ok_or_else(|| "must be critical, high, default or low".to_owned())
-}
+impl Row for Accepted {
+    const COLUMNS: &'static [&'static str] = &["id"];
 
-fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn priorities_are_read_by_name() {
-        assert_eq!(priority("High"), Ok(Priority::High));
-        assert!(priority("urgent").is_err());
+    fn name(&self) -> String {
+        self.job_id.clone()
     }
 
-    #[test]
-    fn a_label_needs_an_equals_sign() {
-        assert_eq!(label("team=a=b"), Ok(("team".to_owned(), "a=b".to_owned())));
-        assert!(label("team").is_err());
-    }
-
-    #[test]
-    fn a_payload_file_that_is_not_there_is_named() {
-        let error = payload("@/no/such/file").unwrap_err();
-        assert!(format!("{error:#}").contains("/no/such/file"));
+    fn cells(&self, _: Timestamp) -> Vec<Cell> {
+        vec![self.job_id.as_str().into()]
     }
 }
