@@ -1,20 +1,27 @@
 //! Giving jobs back: those that never began, and those that could not end.
 
+use std::sync::Weak;
+
 use scheduler_domain::{Entry, Lease};
 use scheduler_store::{HandOut, HandOutCause, entries};
 use tracing::warn;
 
-use super::Session;
+use super::{Inner, Session};
 use crate::Error;
+use crate::backoff::Backoff;
 
 impl Session {
     /// Gives back entries that never began: ready again at once, in their old place, under the same epoch.
+    ///
+    /// When the queue does not answer this returns all the same, and the entries are given back as soon as it does: a lease lives as
+    /// long as its worker's heartbeats, so one that is neither worked on nor given back would hide its job for as long.
     pub async fn release(&self, unstarted: Vec<Entry>) {
         if unstarted.is_empty() {
             return;
         }
         if let Err(error) = self.0.parts.queue.release(&self.0.worker, &unstarted).await {
-            warn!(jobs = unstarted.len(), %error, "not released, their leases will run out");
+            warn!(jobs = unstarted.len(), %error, "not released, trying again");
+            tokio::spawn(release_later(std::sync::Arc::downgrade(&self.0), unstarted));
         }
     }
 
@@ -50,5 +57,18 @@ impl Session {
         parts.queue.evict(&started).await?;
         parts.queue.push(&entries(&handed_out)).await?;
         Ok(())
+    }
+}
+
+/// Tries until the queue takes them, or the session is gone: then its heartbeats are too, and the leases run out.
+async fn release_later(session: Weak<Inner>, unstarted: Vec<Entry>) {
+    let mut backoff = Backoff::default();
+    while let Some(inner) = session.upgrade() {
+        if inner.parts.queue.release(&inner.worker, &unstarted).await.is_ok() {
+            return;
+        }
+        let pause = backoff.next(&*inner.parts.entropy);
+        drop(inner);
+        tokio::time::sleep(pause).await;
     }
 }

@@ -1,6 +1,8 @@
 //! The suite, stamped on the backends of this crate.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scheduler_domain::{Clock, Entropy as _, ManualClock, SystemClock, SystemEntropy, Timestamp, clock};
@@ -43,7 +45,7 @@ impl Harness for Memory {
 /// A server of the tester's, of which a prefix is ours.
 struct Server {
     queue: Arc<RedisQueue>,
-    advanced: std::sync::Mutex<Duration>,
+    advanced: Mutex<Duration>,
     connection: redis::aio::MultiplexedConnection,
     prefix: String,
 }
@@ -52,16 +54,18 @@ struct Server {
     clippy::disallowed_methods,
     reason = "where tests run is said by their environment"
 )]
-fn server_url(variable: &str) -> Option<String> {
+fn server_url(variable: &'static str) -> Option<String> {
+    static MISSING: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
     let url = std::env::var(variable).ok();
-    if url.is_none() {
-        eprintln!("SKIPPED: {variable} is not set");
+    if url.is_none() && MISSING.lock().unwrap().insert(variable) {
+        // Past the test harness, which would keep it to itself.
+        writeln!(std::io::stderr(), "SKIPPED: {variable} is not set").unwrap();
     }
     url
 }
 
 impl Server {
-    async fn at(variable: &str) -> Option<Self> {
+    async fn at(variable: &'static str) -> Option<Self> {
         let url = server_url(variable)?;
         let prefix = format!("test-{}:", SystemEntropy.uuid().simple());
         let options = RedisOptions {
@@ -81,7 +85,7 @@ impl Server {
         let queue = Arc::new(RedisQueue::connect(options).unwrap());
         Some(Self {
             queue,
-            advanced: std::sync::Mutex::default(),
+            advanced: Mutex::default(),
             connection,
             prefix,
         })

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use redis::{ErrorKind, Value};
+use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use scheduler_domain::{Entropy as _, Entry, Priority, QueueName, Shard, SystemEntropy, WorkerId};
 
 use super::call::Call;
 use super::codec::{read_bytes, read_member, read_number, read_time};
 use super::keys::{line, parse_line};
 use super::link::unexpected;
-use super::{RedisQueue, give_up, micros, scripts};
+use super::{RedisQueue, micros, scripts};
 use crate::{Claimed, Error, Served, metrics as names};
 
 const CONTEXT: &str = "claiming entries";
@@ -26,10 +26,18 @@ struct Doubt {
     number: u64,
 }
 
-/// Numbers claims, and keeps those in doubt. The lock of a worker is held during its claims, so there is one at a time.
+/// What a worker's next claim has to see to first.
+#[derive(Default)]
+struct Pending {
+    doubts: Vec<Doubt>,
+    /// Leased to the worker, and more than it asked for: the answer to a claim in doubt may be larger than what is wanted by then.
+    surplus: Vec<Claimed>,
+}
+
+/// Numbers claims, and keeps what is pending. The lock of a worker is held during its claims, so there is one at a time.
 pub(super) struct Claims {
     next: AtomicU64,
-    workers: Mutex<HashMap<WorkerId, Arc<tokio::sync::Mutex<Vec<Doubt>>>>>,
+    workers: Mutex<HashMap<WorkerId, Arc<tokio::sync::Mutex<Pending>>>>,
 }
 
 impl Default for Claims {
@@ -45,7 +53,7 @@ impl Default for Claims {
 }
 
 impl Claims {
-    fn of(&self, worker: &WorkerId) -> Arc<tokio::sync::Mutex<Vec<Doubt>>> {
+    fn of(&self, worker: &WorkerId) -> Arc<tokio::sync::Mutex<Pending>> {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(workers.entry(worker.clone()).or_default())
     }
@@ -95,27 +103,20 @@ pub(super) async fn claim(
         lines,
         limit,
     };
-    let doubts = queue.claims.of(worker);
-    let mut doubts = doubts.lock().await;
-    while let Some(doubt) = doubts.pop() {
-        let answer = claimant.ask(doubt, &mut doubts).await?;
-        if !answer.claimed.is_empty() {
-            return claimant.keep(answer.claimed).await;
-        }
+    let pending = queue.claims.of(worker);
+    let mut pending = pending.lock().await;
+    let mut claimed = std::mem::take(&mut pending.surplus);
+    if claimed.is_empty() {
+        claimed = claimant.claim(from, &mut pending.doubts).await?;
     }
-
-    let first = from.unwrap_or_else(|| queue.next_shard());
-    let claimed = claimant.exhaust(first, &mut doubts).await?;
-    if !claimed.is_empty() {
-        return claimant.keep(claimed).await;
+    if claimed.len() > limit {
+        pending.surplus = claimed.split_off(limit);
     }
-    for shard in claimant.peek(first).await? {
-        let claimed = claimant.exhaust(shard, &mut doubts).await?;
-        if !claimed.is_empty() {
-            return claimant.keep(claimed).await;
-        }
-    }
-    Ok(Vec::new())
+    let held = claimed
+        .iter()
+        .map(|claimed| (claimed.entry.id, claimed.entry.epoch));
+    queue.recent().taken(held);
+    Ok(claimed)
 }
 
 /// Every line of these queues.
@@ -127,6 +128,28 @@ fn lines(queues: &[QueueName]) -> Vec<String> {
 }
 
 impl Claimant<'_> {
+    /// Claims in doubt first, then the shard whose turn it is, then the others that have something.
+    async fn claim(&self, from: Option<Shard>, doubts: &mut Vec<Doubt>) -> Result<Vec<Claimed>, Error> {
+        while let Some(doubt) = doubts.pop() {
+            let answer = self.ask(doubt, doubts).await?;
+            if !answer.claimed.is_empty() {
+                return Ok(answer.claimed);
+            }
+        }
+        let first = from.unwrap_or_else(|| self.queue.next_shard());
+        let claimed = self.exhaust(first, doubts).await?;
+        if !claimed.is_empty() {
+            return Ok(claimed);
+        }
+        for shard in self.peek(first).await? {
+            let claimed = self.exhaust(shard, doubts).await?;
+            if !claimed.is_empty() {
+                return Ok(claimed);
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// Claims from one shard, until something was taken or nothing is there: a script gives up after many stale entries.
     async fn exhaust(&self, shard: Shard, doubts: &mut Vec<Doubt>) -> Result<Vec<Claimed>, Error> {
         loop {
@@ -154,10 +177,10 @@ impl Claimant<'_> {
         .arg(micros(self.queue.options.aging_step))
         .arg(micros(self.queue.options.lease))
         .arg(&self.lines);
-        // In doubt from before it is sent, so that it is even if this future is dropped, until the server has spoken.
+        // In doubt from before it is sent, so that it is even if this future is dropped.
         doubts.push(doubt);
         let answered = self.queue.link.try_ask(call).await;
-        if !matches!(&answered, Err(error) if !matches!(error.kind(), ErrorKind::Server(_))) {
+        if answered.as_ref().err().is_none_or(is_final) {
             doubts.pop();
         }
         let answer = answered.map_err(|error| Error::unavailable(CONTEXT, error))?;
@@ -188,23 +211,12 @@ impl Claimant<'_> {
             .map(|(shard, _)| shard)
             .collect())
     }
+}
 
-    /// What this claim may keep: the answer to one in doubt may be larger than what is asked for now.
-    async fn keep(&self, mut claimed: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
-        let surplus: Vec<Entry> = claimed
-            .drain(self.limit.min(claimed.len())..)
-            .map(|claimed| claimed.entry)
-            .collect();
-        if !surplus.is_empty() {
-            give_up::release(self.queue, self.worker, &surplus).await?;
-        }
-        self.queue.recent().taken(
-            claimed
-                .iter()
-                .map(|claimed| (claimed.entry.id, claimed.entry.epoch)),
-        );
-        Ok(claimed)
-    }
+/// Whether the script itself has failed: then it would fail again, and must not stand in the way of other shards. After any other
+/// failure it may have run all the same, if only before the server went away and came back.
+fn is_final(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError)
 }
 
 /// Reads the answer of `claim.lua`.
@@ -223,10 +235,7 @@ fn read(answer: &Value) -> Option<Answer> {
         let count = usize::try_from(read_number(count)?).ok()?;
         let (entries, others) = more.split_at_checked(count.checked_mul(2)?)?;
         rest = others;
-        // A line that is not ours was written by somebody else; its entries stay leased until the worker's time is up.
-        let Some((queue, priority)) = parse_line(read_bytes(line)?) else {
-            continue;
-        };
+        let (queue, priority) = parse_line(read_bytes(line)?)?;
         for entry in entries.chunks_exact(2) {
             let (id, epoch) = read_member(read_bytes(&entry[0])?)?;
             // A score that is no moment did not come from us either; the store will know the job or not.

@@ -78,16 +78,15 @@ pub(super) fn line(queue: &QueueName, priority: Priority) -> String {
     format!("{queue}:{}", priority.number())
 }
 
-/// Reads a line's name; `None` for one that is not ours.
+/// Reads a line's name; `None` for one that is not ours. Accepts what the scripts accept, which do not count characters.
 pub(super) fn parse_line(name: &[u8]) -> Option<(QueueName, Priority)> {
     let (queue, priority) = std::str::from_utf8(name).ok()?.rsplit_once(':')?;
-    if queue.is_empty() {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if queue.is_empty() || !queue.chars().all(is_name) || priority.len() != 1 {
         return None;
     }
-    Some((
-        QueueName::parse(queue).ok()?,
-        Priority::from_number(priority.parse().ok()?)?,
-    ))
+    let priority = Priority::from_number(priority.parse().ok()?)?;
+    Some((QueueName::from_stored(queue.to_owned()), priority))
 }
 
 #[cfg(test)]
@@ -121,7 +120,15 @@ mod tests {
                 Some((queue, priority))
             );
         }
-        for other in [&b"default"[..], b"default:5", b":1", b"a b:1", b"\xff:1", b""] {
+        for other in [
+            &b"default"[..],
+            b"default:5",
+            b"default:+1",
+            b":1",
+            b"a b:1",
+            b"\xff:1",
+            b"",
+        ] {
             assert_eq!(parse_line(other), None, "{other:?}");
         }
     }

@@ -31,10 +31,11 @@ end
 local heads, emptied = {}, {}
 local function look(line)
   local key = ARGV[2] .. line
-  local penalty = ((tonumber(string.sub(line, -1)) or 4) - 1) * step
-  local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
-  if head[1] then
-    return { line = line, key = key, penalty = penalty, due = tonumber(head[2]) + penalty }
+  local head = string.find(line, LINE) and redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  if head and head[1] then
+    local penalty = (tonumber(string.sub(line, -1)) - 1) * step
+    local score = tonumber(head[2])
+    return { line = line, key = key, penalty = penalty, score = score, due = score + penalty }
   end
   emptied[#emptied + 1] = line
 end
@@ -65,9 +66,10 @@ while wanted > 0 and patience > 0 and #heads > 0 do
     end
   end
 
-  -- The run: what stands in this line before the head of the next.
+  -- The run: what stands in this line before the head of the next. Never less than its own head, whatever rounding does to
+  -- scores that are no moments.
   local head = heads[first]
-  local bound = second and second - head.penalty or '+inf'
+  local bound = second and math.max(second - head.penalty, head.score) or '+inf'
   local run = redis.call('ZRANGE', head.key, '-inf', bound, 'BYSCORE', 'LIMIT', 0, wanted, 'WITHSCORES')
   local members = {}
   for i = 1, #run, 2 do members[#members + 1] = run[i] end

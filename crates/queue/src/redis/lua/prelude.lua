@@ -3,6 +3,9 @@
 -- Most values handed to one command: `unpack` puts them on Lua's C stack, which holds 8,000.
 local CHUNK = 1000
 
+-- What the name of a line looks like: a queue and a priority. Others were not written by us.
+local LINE = '^[%w._-]+:[1-4]$'
+
 -- Microseconds since 1970 by this server's clock; `skew` is 0 but in tests. Exact in a double until the year 2255.
 local function clock(skew)
   local time = redis.call('TIME')

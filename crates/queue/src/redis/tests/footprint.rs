@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use scheduler_domain::{Entry, clock};
+use scheduler_domain::{Entry, Shard, clock};
 use tokio::time::Instant;
 
 use super::server::{Server, entries, worker};
-use crate::{Dispatch as _, Inspect as _, Served};
+use crate::{Dispatch as _, Inspect as _, Served, Upkeep as _};
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const JOBS: u64 = 50_000;
 /// What a queued job may take, bytes.
 const MOST_PER_JOB: u64 = 200;
@@ -22,6 +23,52 @@ async fn used_memory(server: &Server) -> u64 {
         .unwrap()
         .parse()
         .unwrap()
+}
+
+/// However they went; only the name of the content stays, and the bells, which go by themselves.
+#[tokio::test]
+async fn nothing_is_left_of_jobs_that_are_gone() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let queue = server.queue();
+    let all = entries(80);
+    let later = |entry: &Entry| Entry {
+        ready_at: clock::add(entry.ready_at, HOUR),
+        ..entry.clone()
+    };
+    queue.push(&all).await.unwrap();
+    queue.remove(&all).await.unwrap();
+    queue
+        .push(&all.iter().map(later).collect::<Vec<_>>())
+        .await
+        .unwrap();
+    queue.advance(HOUR * 2);
+    for shard in Shard::all() {
+        queue.promote(shard, 100).await.unwrap();
+    }
+    let mut claimed = Vec::new();
+    while claimed.len() < 80 {
+        claimed.extend(queue.claim(&worker("a"), &Served::All, None, 100).await.unwrap());
+    }
+    let (acknowledged, evicted): (Vec<_>, Vec<_>) = claimed
+        .iter()
+        .map(|claimed| (claimed.entry.id, claimed.entry.epoch))
+        .partition(|(id, _)| id.0.as_u128() % 2 == 0);
+    assert!(!acknowledged.is_empty() && !evicted.is_empty());
+    queue.ack(&worker("a"), &acknowledged).await.unwrap();
+    queue.retire(&worker("a")).await.unwrap();
+    for shard in Shard::all() {
+        let expired = queue.expired(shard, 100).await.unwrap();
+        queue.evict(&expired).await.unwrap();
+        assert!(queue.expired(shard, 100).await.unwrap().is_empty());
+    }
+    let keys: Vec<String> = redis::cmd("KEYS")
+        .arg("*")
+        .query_async(&mut server.admin().await)
+        .await
+        .unwrap();
+    assert!(keys.iter().all(|key| key.starts_with("t:{bell}:")), "{keys:?}");
 }
 
 /// Prints what it measures, also how fast; see it with `--nocapture`.

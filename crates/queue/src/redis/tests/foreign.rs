@@ -109,14 +109,34 @@ async fn rubbish_in_the_right_places_is_dropped() {
     let queue = server.queue();
     let member = "0123456789abcdefABCD";
     let huge = "x".repeat(1_000_000);
+    let long_line = &format!("{}:1", "x".repeat(1_000));
     for shard in Shard::all() {
         let key = |name: &str| format!("t:{{{shard}}}:{name}");
-        for line in ["default:3", "default:9", "", ":", "no line at all"] {
+        for line in [
+            "default:3",
+            "default:9",
+            "",
+            ":",
+            "no line at all",
+            "x:3",
+            long_line,
+        ] {
             server.run(&["SADD", &key("lines"), line]).await;
             let ready = key(&format!("ready:{line}"));
             server
                 .run(&[
-                    "ZADD", &ready, "-inf", "short", "inf", "far", "1e300", member, "-1", &huge,
+                    "ZADD",
+                    &ready,
+                    "-inf",
+                    "short",
+                    "inf",
+                    "far",
+                    "1e300",
+                    member,
+                    "-1",
+                    &huge,
+                    "123456789012345678",
+                    "odd",
                 ])
                 .await;
         }

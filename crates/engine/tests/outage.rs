@@ -1,0 +1,125 @@
+//! The engine while Redis goes away and comes back.
+//!
+//! Needs `TEST_REDIS_URL`, as `ci/test.sh` sets it: the queue is a real one behind a port that this test opens and closes.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use scheduler_domain::{
+    Entropy as _, JobOptions, JobSpec, JobType, Priority, QueueName, SystemClock, SystemEntropy, WorkerId,
+};
+use scheduler_engine::{Engine, Options, Submission};
+use scheduler_queue::{RedisOptions, RedisQueue, Served};
+use scheduler_store::MemoryStore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// Forwards to Redis while it is open; closed, it drops every connection, old and new.
+async fn gate(listener: TcpListener, redis: String, open: Arc<AtomicBool>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let (redis, open) = (redis.clone(), Arc::clone(&open));
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(redis).await.unwrap();
+            let closed = async {
+                while open.load(Ordering::SeqCst) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::select! {
+                _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                () = closed => {}
+            }
+        });
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the harness is told by the environment")]
+fn redis_address() -> Option<String> {
+    let Ok(url) = std::env::var("TEST_REDIS_URL") else {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: TEST_REDIS_URL is not set");
+        return None;
+    };
+    let address = url
+        .trim_start_matches("redis://")
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    Some(address.to_owned())
+}
+
+#[tokio::test]
+async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
+    let Some(redis) = redis_address() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let open = Arc::new(AtomicBool::new(true));
+    tokio::spawn(gate(listener, redis, Arc::clone(&open)));
+
+    // The lease outlives the test: only the release can bring the job back.
+    let options = Options {
+        lease: Duration::from_secs(600),
+        ..Options::default()
+    };
+    let queue = RedisQueue::connect(RedisOptions {
+        url: format!("redis://127.0.0.1:{port}"),
+        max_connections: 4,
+        connect_timeout: Duration::from_millis(200),
+        command_timeout: Duration::from_millis(200),
+        key_prefix: format!("outage-{}:", SystemEntropy.uuid().simple()),
+        aging_step: Duration::from_secs(30),
+        lease: options.lease,
+    })
+    .unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let engine = Engine::new(
+        store,
+        Arc::new(queue),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        options,
+    );
+    let session = |name| engine.session(WorkerId::new(name, SystemEntropy.uuid()), Served::All);
+    let (leaving, other) = (session("leaving"), session("other"));
+    let spec = JobSpec {
+        job_type: JobType::parse("noop").unwrap(),
+        queue: QueueName::default(),
+        priority: Priority::Default,
+        payload: "{}".to_owned(),
+        max_attempts: 3,
+        options: JobOptions::default(),
+    };
+    engine
+        .submit(vec![Submission {
+            id: None,
+            key: None,
+            spec,
+            trace: None,
+        }])
+        .await
+        .unwrap();
+    let never = CancellationToken::new();
+    let claimed = tokio::time::timeout(Duration::from_secs(10), leaving.next(1, &never))
+        .await
+        .unwrap();
+
+    open.store(false, Ordering::SeqCst);
+    while engine.ping_queue().await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    leaving
+        .release(claimed.iter().map(|taken| taken.entry.clone()).collect())
+        .await;
+    open.store(true, Ordering::SeqCst);
+
+    let again = tokio::time::timeout(Duration::from_secs(20), other.next(1, &never))
+        .await
+        .unwrap();
+    assert_eq!(
+        (again[0].job.id, again[0].job.epoch),
+        (claimed[0].job.id, claimed[0].job.epoch)
+    );
+    drop(leaving);
+}
