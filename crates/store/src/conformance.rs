@@ -15,6 +15,7 @@
 pub mod cancel;
 pub mod delete;
 pub mod due;
+pub mod fencing;
 pub mod finish;
 pub mod hand_out;
 pub mod idempotency;
@@ -100,12 +101,12 @@ macro_rules! conformance {
             finish::a_fatal_failure_and_a_last_one_end_the_job,
             finish::a_retry_waits_under_the_next_epoch,
             finish::a_success_clears_the_error_of_earlier_attempts,
-            finish::a_report_under_another_epoch_is_fenced,
-            finish::a_second_report_on_one_attempt_is_fenced,
-            finish::a_report_sent_again_is_accepted_and_changes_nothing,
+            fencing::a_report_under_another_epoch_is_fenced,
+            fencing::a_second_report_on_one_attempt_is_fenced,
+            fencing::a_report_sent_again_is_accepted_and_changes_nothing,
             finish::verdicts_come_in_the_order_of_the_reports,
-            finish::of_many_reports_at_once_one_is_accepted,
-            finish::a_report_and_a_cancel_at_once_do_not_both_win,
+            fencing::of_many_reports_at_once_one_is_accepted,
+            fencing::a_report_and_a_cancel_at_once_do_not_both_win,
             finish::errors_and_results_come_back_as_they_were,
             finish::every_change_raises_the_sequence,
             cancel::every_open_state_can_be_cancelled,

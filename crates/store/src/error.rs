@@ -22,7 +22,8 @@ pub enum Error {
         /// Key of the row.
         id: String,
     },
-    /// The schema is missing, older or newer than this build needs: run the migrations, or the right build.
+    /// The schema is missing, or older than this build needs: run the migrations. A newer one is fine: migrations only add,
+    /// so that old and new processes can run side by side while a release rolls out.
     #[error("the schema is at version {found}, this build needs {needed}: run `tsctl migrate`")]
     Schema {
         /// The newest migration applied; 0 for none.

@@ -1,6 +1,6 @@
 //! The record: every acknowledged job, in CockroachDB or PostgreSQL (or in memory, for development and tests).
 //!
-//! Invariants that every backend keeps, and that [`conformance`] checks:
+//! Invariants that every backend keeps, and that the conformance suite checks:
 //! - a job is inserted once and is there before [`Jobs::submit`] returns;
 //! - a final state is left only by [`Jobs::redrive`];
 //! - a report is accepted only under the row's current epoch and while the job is open, so at most one report per
@@ -52,7 +52,9 @@ pub trait Jobs: Send + Sync {
 
     /// Records how attempts ended; for each, in order, whether the report was accepted or fenced.
     ///
-    /// Attempts that do not end their job successfully are written to its history in the same transaction.
+    /// An attempt after which the job goes on is written to its history in the same transaction; of the last one the job's
+    /// own row tells. A report that was recorded by an earlier call is accepted again, and changes nothing: so a caller
+    /// finds out what became of it after [`Error::Unavailable`].
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error>;
 
     /// Writes RUNNING for attempts that have run for a while, so that readers see it, and returns those whose lease is
@@ -105,7 +107,7 @@ pub trait Maintenance: Send + Sync {
     /// Brings the schema up to date; safe when several processes do it at once.
     async fn migrate(&self) -> Result<(), Error>;
 
-    /// Answers when the store does and its schema is the one this build needs.
+    /// Answers when the store does and its schema is one that this build can work with: its own, or a newer one.
     async fn ping(&self) -> Result<(), Error>;
 }
 

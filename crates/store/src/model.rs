@@ -82,7 +82,8 @@ impl ReportKind {
 pub enum Verdict {
     /// It is recorded.
     Accepted,
-    /// The job is final, gone, or handed out under a higher epoch: nothing was changed.
+    /// The job is final, gone, or handed out under a higher epoch, or another report on this attempt came first: nothing
+    /// was changed.
     Fenced,
 }
 

@@ -129,7 +129,7 @@ async fn store_batch(
 
 /// Tries until the store answers. Trying a report again is safe: the epoch fences all but the first.
 ///
-/// A report that was recorded, and whose answer was lost, comes back as fenced; nothing follows from it but a log line.
+/// A report that was recorded, and whose answer was lost, is accepted again: the store knows it by epoch, worker and start.
 async fn insist(parts: &Parts, reports: &[Report]) -> Result<Vec<Verdict>, scheduler_store::Error> {
     let mut backoff = Backoff::default();
     let deadline = tokio::time::Instant::now() + PATIENCE;

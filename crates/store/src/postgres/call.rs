@@ -1,5 +1,6 @@
 //! A store call: detached from whoever asked for it, bounded in time, measured.
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,12 +12,21 @@ use crate::Error;
 use crate::metrics::CALL_DURATION;
 
 /// The connections, and how long a call may take.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Db {
     pub(super) pool: PgPool,
     pub(super) call_timeout: Duration,
     /// How to reach the database for work that has no time limit.
     pub(super) unbounded: PgConnectOptions,
+}
+
+/// Leaves out how to reach the database, because that holds a password.
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("call_timeout", &self.call_timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Db {

@@ -38,8 +38,6 @@ pub(super) const RECORDED: &str = "-- store.finish_recorded
     JOIN job_attempts a ON a.shard = d.shard AND a.id = d.id AND a.epoch = d.epoch
     WHERE a.outcome = 3 AND d.state <> 3 AND a.worker = d.worker AND a.started_at = d.started_at";
 
-/// Reports per statement.
-const MOST_ROWS: usize = 1_000;
 /// Bytes of results per statement, unless one result alone is larger.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -80,7 +78,7 @@ fn chunks(mut reports: &[Report]) -> Vec<&[Report]> {
     let mut chunks = Vec::new();
     while !reports.is_empty() {
         let mut bytes = 0;
-        let fitting = reports.iter().take(MOST_ROWS).take_while(|report| {
+        let fitting = reports.iter().take(row::MOST_FOUND).take_while(|report| {
             bytes += result(report).map_or(0, str::len);
             bytes <= MOST_BYTES
         });

@@ -17,9 +17,6 @@ use super::{attempts, get, row};
 use crate::metrics::BATCH_ROWS;
 use crate::{Error, HandOut, HandOutCause, HandedOut};
 
-/// Jobs per transaction.
-const MOST_ROWS: usize = 1_000;
-
 pub(super) async fn hand_out(
     db: Db,
     now: Timestamp,
@@ -29,7 +26,7 @@ pub(super) async fn hand_out(
     jobs.sort_by_key(|job| (job.id.shard(), job.id, job.epoch));
     jobs.dedup_by_key(|job| (job.id, job.epoch));
     let mut handed_out = Vec::with_capacity(jobs.len());
-    for chunk in jobs.chunks(MOST_ROWS) {
+    for chunk in jobs.chunks(row::MOST_FOUND) {
         metrics::histogram!(BATCH_ROWS, "operation" => Again::NAME).record(chunk.len() as f64);
         handed_out.extend(tx::run(&db, &Again { now, jobs: chunk }).await?);
     }

@@ -21,11 +21,12 @@ pub(super) const LOAD: &str = concat!(
 pub(super) async fn load(db: Db, mut claimed: Vec<(JobId, Epoch)>) -> Result<Vec<Job>, Error> {
     claimed.sort_unstable();
     claimed.dedup();
-    if claimed.is_empty() {
-        return Ok(Vec::new());
+    let mut open = Vec::with_capacity(claimed.len());
+    for chunk in claimed.chunks(row::MOST_FOUND) {
+        metrics::histogram!(BATCH_ROWS, "operation" => Load::NAME).record(chunk.len() as f64);
+        open.extend(tx::run(&db, &Load(chunk)).await?);
     }
-    metrics::histogram!(BATCH_ROWS, "operation" => Load::NAME).record(claimed.len() as f64);
-    tx::run(&db, &Load(&claimed)).await
+    Ok(open)
 }
 
 struct Load<'a>(&'a [(JobId, Epoch)]);

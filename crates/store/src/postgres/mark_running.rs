@@ -29,20 +29,14 @@ pub(super) async fn mark_running(
     now: Timestamp,
     mut running: Vec<Running>,
 ) -> Result<Vec<JobId>, Error> {
-    if running.is_empty() {
-        return Ok(Vec::new());
-    }
     running.sort_by_key(|r| (r.id.shard(), r.id, r.epoch));
     running.dedup_by_key(|r| (r.id, r.epoch));
-    metrics::histogram!(BATCH_ROWS, "operation" => MarkRunning::NAME).record(running.len() as f64);
-    tx::run(
-        &db,
-        &MarkRunning {
-            now,
-            running: &running,
-        },
-    )
-    .await
+    let mut lost = Vec::new();
+    for chunk in running.chunks(row::MOST_FOUND) {
+        metrics::histogram!(BATCH_ROWS, "operation" => MarkRunning::NAME).record(chunk.len() as f64);
+        lost.extend(tx::run(&db, &MarkRunning { now, running: chunk }).await?);
+    }
+    Ok(lost)
 }
 
 struct MarkRunning<'a> {

@@ -45,20 +45,47 @@ pub(super) async fn purge(
             next: after,
         });
     }
-    tx::run(
+    let seen = tx::run(
         &db,
-        &Step {
+        &Look {
             shard,
             before,
             after: after.unwrap_or(FIRST),
             limit,
         },
     )
-    .await
+    .await?;
+    let old: Vec<Uuid> = seen
+        .iter()
+        .filter(|job| job.finished_at.is_some_and(|at| at < before))
+        .map(|job| job.id)
+        .collect();
+    let deleted = if old.is_empty() {
+        0
+    } else {
+        tx::run(
+            &db,
+            &Delete {
+                shard,
+                before,
+                ids: &old,
+            },
+        )
+        .await?
+    };
+    let last = seen.last().filter(|_| seen.len() == limit);
+    Ok(Purged {
+        deleted,
+        next: last.map(|job| Cursor {
+            created_at: job.created_at,
+            id: JobId(job.id),
+        }),
+    })
 }
 
-/// Looks at `limit` jobs, and deletes those that are old enough.
-struct Step {
+/// Looks at the next `limit` jobs. Not in the transaction that deletes, which would then collide with every report on one of
+/// them.
+struct Look {
     shard: Shard,
     before: Timestamp,
     after: Cursor,
@@ -72,53 +99,48 @@ struct Seen {
     finished_at: Option<Timestamp>,
 }
 
-impl Work for Step {
-    const NAME: &'static str = "purge";
-    type Answer = Purged;
+impl Work for Look {
+    const NAME: &'static str = "purge_look";
+    type Answer = Vec<Seen>;
 
     fn scope(&self) -> Scope {
-        Scope::Transaction
+        Scope::Read
     }
 
-    async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<Purged, Fault> {
-        let seen = sqlx::query(OLDEST)
+    async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<Vec<Seen>, Fault> {
+        let rows = sqlx::query(OLDEST)
             .bind(self.shard.column())
             .bind(self.after.created_at)
             .bind(self.after.id.0)
             .bind(self.before)
             .bind(int8(self.limit))
-            .fetch_all(&mut *connection)
-            .await?
-            .iter()
-            .map(Seen::from_row)
-            .collect::<Result<Vec<_>, _>>()?;
-        let old: Vec<Uuid> = seen
-            .iter()
-            .filter(|job| job.finished_at.is_some_and(|at| at < self.before))
-            .map(|job| job.id)
-            .collect();
-        let deleted = if old.is_empty() {
-            0
-        } else {
-            self.delete(connection, &old).await?
-        };
-        let last = seen.last().filter(|_| seen.len() == self.limit);
-        Ok(Purged {
-            deleted,
-            next: last.map(|job| Cursor {
-                created_at: job.created_at,
-                id: JobId(job.id),
-            }),
-        })
+            .fetch_all(connection)
+            .await?;
+        Ok(rows.iter().map(Seen::from_row).collect::<Result<_, _>>()?)
     }
 }
 
-impl Step {
-    async fn delete(&self, connection: &mut PgConnection, ids: &[Uuid]) -> Result<usize, Fault> {
+/// Deletes those of the jobs that are old, with what belongs to them.
+struct Delete<'a> {
+    shard: Shard,
+    before: Timestamp,
+    ids: &'a [Uuid],
+}
+
+impl Work for Delete<'_> {
+    const NAME: &'static str = "purge";
+    /// How many.
+    type Answer = usize;
+
+    fn scope(&self) -> Scope {
+        Scope::Transaction
+    }
+
+    async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<usize, Fault> {
         let shard = self.shard.column();
         let deleted = sqlx::query(PURGE)
             .bind(shard)
-            .bind(ids)
+            .bind(self.ids)
             .bind(self.before)
             .fetch_all(&mut *connection)
             .await?

@@ -4,6 +4,7 @@
 //! see [`keyed`].
 
 pub(super) mod keyed;
+mod known;
 
 use scheduler_domain::{Job, NewJob, Timestamp};
 
@@ -17,7 +18,7 @@ use crate::{Error, Submitted};
 
 /// Rows per statement.
 const MOST_ROWS: usize = 1_000;
-/// Bytes of payload per statement, unless one payload alone is larger. CockroachDB takes statements up to 16 MiB.
+/// Bytes of payloads and labels per statement, unless one job alone is larger. CockroachDB takes statements up to 16 MiB.
 const MOST_BYTES: usize = 1 << 20;
 
 pub(super) async fn submit(db: Db, now: Timestamp, jobs: Vec<NewJob>) -> Result<Vec<Submitted>, Error> {
@@ -73,7 +74,7 @@ fn chunks(jobs: Vec<Placed<NewJob>>) -> Vec<Vec<Placed<NewJob>>> {
     let mut chunks: Vec<Vec<_>> = Vec::new();
     let mut bytes = 0;
     for (place, job) in jobs {
-        let size = job.spec.payload.len();
+        let size = bytes_of(&job);
         match chunks.last_mut() {
             Some(chunk) if chunk.len() < MOST_ROWS && bytes + size <= MOST_BYTES => {
                 bytes += size;
@@ -86,6 +87,14 @@ fn chunks(jobs: Vec<Placed<NewJob>>) -> Vec<Vec<Placed<NewJob>>> {
         }
     }
     chunks
+}
+
+fn bytes_of(job: &NewJob) -> usize {
+    let labels = job.spec.options.labels.iter();
+    job.spec.payload.len()
+        + labels
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>()
 }
 
 #[cfg(test)]

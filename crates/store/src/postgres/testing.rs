@@ -1,4 +1,4 @@
-//! A database for a test: a schema of its own, filled by the migrations and dropped at the end.
+//! A database for a test: a schema of its own, dropped at the end.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -9,10 +9,7 @@ use scheduler_domain::{Entropy as _, SystemEntropy};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::{PostgresOptions, PostgresStore};
-use crate::{Error, Maintenance as _};
-
-/// One schema in a PostgreSQL or CockroachDB that an environment variable points to.
+/// One empty schema in a PostgreSQL or CockroachDB that an environment variable points to.
 #[derive(Debug)]
 pub struct TestDatabase {
     server: PgConnectOptions,
@@ -55,16 +52,6 @@ impl TestDatabase {
     #[must_use]
     pub fn url_with(&self, setting: &str, value: &str) -> String {
         with_setting(&self.url, setting, value)
-    }
-
-    /// A store in it, with its tables made.
-    ///
-    /// # Errors
-    /// As [`PostgresStore::connect`] and [`crate::Maintenance::migrate`].
-    pub async fn store(&self, options: PostgresOptions) -> Result<PostgresStore, Error> {
-        let store = PostgresStore::connect(options).await?;
-        store.migrate().await?;
-        Ok(store)
     }
 
     /// Drops it.

@@ -9,7 +9,15 @@ mod sql;
 
 use super::testing::TestDatabase;
 use super::{PostgresOptions, PostgresStore};
+use crate::Maintenance as _;
 use crate::conformance::Harness;
+
+/// A store with its tables made.
+async fn migrated(options: PostgresOptions) -> PostgresStore {
+    let store = PostgresStore::connect(options).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
 
 /// One schema per test, at an isolation level.
 struct Database {
@@ -21,7 +29,7 @@ impl Database {
     async fn start(variable: &str, isolation: &str) -> Option<Self> {
         let database = TestDatabase::create(variable).await.unwrap()?;
         let url = database.url_with("default_transaction_isolation", isolation);
-        let store = database.store(PostgresOptions::new(url)).await.unwrap();
+        let store = migrated(PostgresOptions::new(url)).await;
         Some(Self { store, database })
     }
 

@@ -10,10 +10,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use scheduler_domain::{Job, JobId, KeyHash, NewJob, Timestamp};
+use scheduler_domain::{JobId, KeyHash, NewJob, Timestamp};
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
+use super::known::{Known, Outcome, distinct};
 use super::{Placed, new_row};
 use crate::postgres::call::Db;
 use crate::postgres::fault::Fault;
@@ -45,14 +46,6 @@ pub(super) enum Origin {
     ThisCall,
 }
 
-/// What became of one row.
-#[derive(Debug, Clone)]
-enum Outcome {
-    Created,
-    KeyKnown(Job),
-    IdKnown(Job),
-}
-
 /// Inserts `jobs`. Where several share an id or a key the first decides, and the others are compared with it.
 pub(super) async fn insert(
     db: &Db,
@@ -76,7 +69,9 @@ pub(super) async fn insert(
         )
         .await?;
         for (((place, new), row), outcome) in round.into_iter().zip(rows).zip(outcomes) {
-            known.learn(&new, &row.job, &outcome);
+            if !rest.is_empty() {
+                known.learn(&new, &row.job, &outcome);
+            }
             let answer = match outcome {
                 Outcome::Created => Submitted::Created(row.job),
                 Outcome::KeyKnown(job) | Outcome::IdKnown(job) => compare(&new, job),
@@ -93,44 +88,6 @@ pub(super) async fn insert(
         }
     }
     Ok(answers)
-}
-
-/// Splits off the jobs that share a key or an id with an earlier one.
-fn distinct(jobs: Vec<Placed<NewJob>>) -> (Vec<Placed<NewJob>>, Vec<Placed<NewJob>>) {
-    let mut ids = HashSet::new();
-    let mut keys = HashSet::new();
-    jobs.into_iter().partition(|(_, job)| {
-        let id_is_new = ids.insert(job.id);
-        let key_is_new = job.key.is_none_or(|key| keys.insert(key));
-        id_is_new && key_is_new
-    })
-}
-
-/// The jobs behind the ids and keys that a batch has met so far.
-#[derive(Default)]
-struct Known {
-    ids: HashMap<JobId, Job>,
-    keys: HashMap<KeyHash, Job>,
-}
-
-impl Known {
-    fn learn(&mut self, new: &NewJob, created: &Job, outcome: &Outcome) {
-        let (job, by_key) = match outcome {
-            Outcome::Created => (created, true),
-            Outcome::KeyKnown(job) => (job, true),
-            Outcome::IdKnown(job) => (job, false),
-        };
-        self.ids.insert(job.id, job.clone());
-        if let (Some(key), true) = (new.key, by_key) {
-            self.keys.insert(key, job.clone());
-        }
-    }
-
-    fn of(&self, new: &NewJob) -> Option<&Job> {
-        new.key
-            .and_then(|key| self.keys.get(&key))
-            .or_else(|| self.ids.get(&new.id))
-    }
 }
 
 struct InsertKeyed<'a> {

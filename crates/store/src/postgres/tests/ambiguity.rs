@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
+use super::migrated;
 use crate::conformance::jobs::{
     a_failure, a_job, at, chosen, finish, get, id, keyed, report, retry, submit, submit_all, success,
 };
@@ -28,10 +29,7 @@ struct Lossy {
 impl Lossy {
     async fn start() -> Option<Self> {
         let database = TestDatabase::create("TEST_DATABASE_URL").await.unwrap()?;
-        database
-            .store(PostgresOptions::new(database.url()))
-            .await
-            .unwrap();
+        migrated(PostgresOptions::new(database.url())).await;
         let server: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
         let server = format!("{}:{}", server.get_host(), server.get_port());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use super::Database;
 use crate::postgres::{
-    attempts, cancel, delete, due, finish, get, hand_out, list, load, mark_running, purge, redrive, submit,
+    attempts, cancel, delete, due, finish, get, hand_out, list, load, mark_running, purge, redrive, row,
+    submit,
 };
 
 /// Statements by the index that they must use.
@@ -50,7 +51,7 @@ async fn statements_use_the_index_that_was_made_for_them() {
         for (index, statements) in PLANS {
             for statement in statements {
                 let sizes: &[_] = if statement.contains("unnest(") {
-                    &[None, Some(1), Some(200)]
+                    &[None, Some(1), Some(row::MOST_FOUND)]
                 } else {
                     &[None]
                 };
