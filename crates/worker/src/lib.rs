@@ -1,7 +1,8 @@
-//! Runs jobs. A worker of one's own is a registry of handlers and one call:
+//! Runs jobs. A worker of one's own is a registry of handlers and one call (`examples/email.rs` is a whole one):
 //!
 //! ```no_run
-//! # use scheduler_worker::{JobContext, JobError, Registry};
+//! use scheduler_worker::{JobContext, JobError, Registry};
+//!
 //! #[derive(serde::Deserialize)]
 //! struct Welcome { to: String }
 //!
@@ -10,26 +11,39 @@
 //!     Ok(())
 //! }
 //!
-//! let registry = Registry::new().function("email.welcome", welcome);
+//! fn main() -> std::process::ExitCode {
+//!     scheduler_worker::main("mailer", async |_| Ok(Registry::new().function("email.welcome", welcome)))
+//! }
 //! ```
 //!
-//! Guarantees to a handler's author: at most `pool_size` attempts at once; an attempt is cancelled through its
-//! [`JobContext::cancelled`] when the job is cancelled, times out, or is no longer this worker's; whatever an attempt
-//! reports after it lost its lease is refused. A handler may run more than once for the same job: make its effects idempotent, keyed by
-//! job id and, where it matters, attempt.
+//! What authors of handlers can rely on:
+//! - at most `pool_size` attempts run at once, and none longer than its timeout;
+//! - a panic ends the attempt, not the worker;
+//! - [`JobContext::cancelled`] completes when the job was cancelled, is no longer this worker's, or the worker has to go;
+//! - what an attempt reports after it lost its lease is refused.
+//!
+//! What they have to do: a handler may run more than once for the same job, so its effects must be idempotent, keyed by job id and,
+//! where it matters, epoch. It must not block its thread: that is what [`tokio::task::spawn_blocking`] is for.
+//!
+//! To add a built-in handler: write `handlers/<type>.rs` with a payload, an `impl Handler` and its tests, and name it in
+//! `handlers.rs`.
 
 mod attempt;
 mod context;
 mod error;
 mod handler;
 pub mod handlers;
+pub mod metrics;
 mod process;
 mod registry;
 mod runner;
+#[cfg(test)]
+mod testing;
+mod verdict;
 
 pub use context::JobContext;
 pub use error::JobError;
 pub use handler::Handler;
-pub use process::run_process;
+pub use process::{main, run_process};
 pub use registry::Registry;
 pub use runner::{Options, Stop, run};

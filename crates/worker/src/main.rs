@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use scheduler_service::config::Role;
-use scheduler_service::run::run;
 use scheduler_worker::handlers;
 
 fn main() -> ExitCode {
-    run("scheduler-worker", Role::Worker, |context| {
-        scheduler_worker::run_process(context, handlers::stock())
+    scheduler_worker::main("scheduler-worker", async |context| {
+        handlers::built_in(&context.config.worker)
     })
 }

@@ -1,11 +1,26 @@
 //! The parts of a worker process.
 
+use std::process::ExitCode;
+
 use anyhow::Context as _;
 use scheduler_engine::Keep;
-use scheduler_queue::Served;
-use scheduler_service::run::Context;
+use scheduler_service::config::Role;
+use scheduler_service::run::{self, Context};
 
-use crate::{Options, Registry, Stop, runner};
+use crate::{Options, Registry, Stop, metrics, runner};
+
+/// A whole worker process called `name`, from its arguments to its exit code: `handlers` makes the registry.
+///
+/// It is configured like the stock worker (see `docs/CONFIG.md`), serves `/metrics`, `/health` and `/ready`, and drains at SIGTERM.
+pub fn main<F>(name: &'static str, handlers: F) -> ExitCode
+where
+    F: AsyncFnOnce(&Context) -> anyhow::Result<Registry>,
+{
+    run::run(name, Role::Worker, async |context: Context| {
+        let registry = handlers(&context).await.context("preparing the handlers")?;
+        run_process(context, registry).await
+    })
+}
 
 /// Runs a worker process with these handlers until it is told to stop.
 ///
@@ -13,17 +28,12 @@ use crate::{Options, Registry, Stop, runner};
 /// When a backend cannot be reached at the start, or a part of the process ends early.
 pub async fn run_process(context: Context, registry: Registry) -> anyhow::Result<()> {
     let config = &context.config;
-    let served = Served::parse(&config.worker.queues).context("worker.queues")?;
+    scheduler_service::metrics::describe(metrics::METRICS);
+    let options = Options::from_config(&config.worker, &context.instance).context("worker.queues")?;
     context.serve_side_port().await?;
     let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
         .await
         .context("connecting to the database and Redis")?;
-    let options = Options {
-        instance: context.instance.clone(),
-        pool_size: config.worker.pool_size,
-        served,
-        drain_grace: config.worker.drain_grace,
-    };
     let stop = Stop {
         drain: context.shutdown.drain_token(),
         abort: context.shutdown.abort_token(),

@@ -1,20 +1,21 @@
 //! Which handler runs which type.
 
+mod json;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
-use scheduler_domain::limits;
+use futures::future::{self, BoxFuture};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::attempt::Outcome;
 use crate::{Handler, JobContext, JobError};
 
 /// JSON text in, JSON text out.
-type Erased =
-    Arc<dyn Fn(JobContext, String) -> BoxFuture<'static, Result<Option<String>, JobError>> + Send + Sync>;
+type Erased = Arc<dyn Fn(JobContext, String) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
 /// Handlers by type.
 #[derive(Clone, Default)]
@@ -39,7 +40,7 @@ impl Registry {
         })
     }
 
-    /// Adds a function as the handler of `job_type`.
+    /// Adds a function as the handler of `job_type`; it replaces one of the same type.
     #[must_use]
     pub fn function<P, R, F, Fut>(mut self, job_type: &str, function: F) -> Self
     where
@@ -51,11 +52,10 @@ impl Registry {
         let function = Arc::new(function);
         let erased: Erased = Arc::new(move |job, payload| {
             let function = Arc::clone(&function);
+            // All of it inside the future, so that a panic anywhere is the attempt's.
             async move {
-                let payload = serde_json::from_str(&payload).map_err(|error| {
-                    JobError::fatal(format!("the payload does not fit: {error}")).kind("invalid_payload")
-                })?;
-                encode(&function(job, payload).await?)
+                let payload = json::decode(&payload)?;
+                json::encode(&function(job, payload).await?)
             }
             .boxed()
         });
@@ -69,33 +69,19 @@ impl Registry {
     }
 
     /// Calls the handler of the job's type.
-    pub(crate) async fn call(&self, job: JobContext, payload: String) -> Result<Option<String>, JobError> {
+    pub(crate) fn call(&self, job: JobContext, payload: String) -> BoxFuture<'static, Outcome> {
         match self.handlers.get(job.job_type.as_str()) {
-            Some(handler) => handler(job, payload).await,
+            Some(handler) => handler(job, payload),
             None => {
                 let known = self.types().collect::<Vec<_>>().join(", ");
                 let message = format!(
                     "this worker has no handler for type {}; it has {known}",
                     job.job_type
                 );
-                Err(JobError::fatal(message).kind("unknown_type"))
+                future::ready(Err(JobError::fatal(message).kind("unknown_type"))).boxed()
             }
         }
     }
-}
-
-fn encode<R: Serialize>(result: &R) -> Result<Option<String>, JobError> {
-    let text = serde_json::to_string(result).map_err(|error| {
-        JobError::fatal(format!("the result is not JSON: {error}")).kind("invalid_result")
-    })?;
-    if text.len() > limits::MAX_RESULT_BYTES {
-        let size = text.len();
-        return Err(
-            JobError::fatal(format!("the result has {size} bytes, more than 64 KiB"))
-                .kind("result_too_large"),
-        );
-    }
-    Ok((text != "null").then_some(text))
 }
 
 impl std::fmt::Debug for Registry {

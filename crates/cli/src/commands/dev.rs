@@ -9,7 +9,7 @@ use scheduler_api::{Deps, Limits, TokenKey};
 use scheduler_engine::{Engine, Keep, upkeep};
 use scheduler_queue::Served;
 use scheduler_service::config::Config;
-use scheduler_worker::{Options, Stop, handlers};
+use scheduler_worker::{Options, Registry, Stop, handlers};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -44,17 +44,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("port {port} cannot be opened; is another one running? try --port 0"))?;
     let address = listener.local_addr()?;
-    let engine = engine(&args).await?;
-    announce(&args, address.port());
+    let config = config(&args);
+    let registry = handlers::built_in(&config.worker)?;
+    let engine = engine(&args, &config).await?;
+    announce(&args, address.port(), &registry);
 
     let stop = Stop::default();
     let upkeep = tokio::spawn(upkeep::run(engine.clone(), "dev".to_owned(), stop.abort.clone()));
     let worker = tokio::spawn(scheduler_worker::run(
         engine.clone(),
-        handlers::stock(),
+        registry,
         Options {
             instance: "dev".to_owned(),
             pool_size: usize::from(args.concurrency),
+            claim_batch: 1_000,
             served: Served::All,
             drain_grace: Duration::from_secs(5),
         },
@@ -77,10 +80,14 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn engine(args: &Args) -> anyhow::Result<Engine> {
+fn config(args: &Args) -> Config {
     let mut config = Config::default();
     config.database.url = args.database_url.clone().map(Into::into);
     config.redis.url = args.redis_url.clone().map(Into::into);
+    config
+}
+
+async fn engine(args: &Args, config: &Config) -> anyhow::Result<Engine> {
     let keep = |url: &Option<String>| {
         if url.is_some() {
             Keep::Configured
@@ -88,12 +95,12 @@ async fn engine(args: &Args) -> anyhow::Result<Engine> {
             Keep::InMemory
         }
     };
-    scheduler_engine::connect(&config, keep(&args.database_url), keep(&args.redis_url), "dev")
+    scheduler_engine::connect(config, keep(&args.database_url), keep(&args.redis_url), "dev")
         .await
         .context("connecting to the backends named")
 }
 
-fn announce(args: &Args, port: u16) {
+fn announce(args: &Args, port: u16, registry: &Registry) {
     let place = |url: &Option<String>, name| {
         if url.is_some() {
             name
@@ -105,7 +112,11 @@ fn announce(args: &Args, port: u16) {
     eprintln!("  gRPC    localhost:{port}   (grpcurl -plaintext localhost:{port} list)");
     eprintln!("  jobs    {}", place(&args.database_url, "in the database"));
     eprintln!("  queue   {}", place(&args.redis_url, "in Redis"));
-    eprintln!("  worker  {} at once; types {}", args.concurrency, types());
+    eprintln!(
+        "  worker  {} at once; types {}",
+        args.concurrency,
+        registry.types().collect::<Vec<_>>().join(", ")
+    );
     eprintln!("next, in another terminal:");
     let address = if port == 8080 {
         String::new()
@@ -114,10 +125,6 @@ fn announce(args: &Args, port: u16) {
     };
     eprintln!("  tsctl{address} jobs submit noop --watch");
     eprintln!("Ctrl-C stops it.");
-}
-
-fn types() -> String {
-    handlers::stock().types().collect::<Vec<_>>().join(", ")
 }
 
 /// The first interrupt drains, the second stops at once.

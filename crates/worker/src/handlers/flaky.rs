@@ -28,3 +28,30 @@ impl Handler for Flaky {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{Registry, testing};
+
+    #[tokio::test]
+    async fn as_many_attempts_fail_as_asked() {
+        let registry = Registry::new().handler(Flaky);
+        let mut failed = Vec::new();
+        for attempts in 0..4 {
+            let job = testing::job("flaky", attempts);
+            let outcome = testing::attempt(
+                &registry,
+                &job,
+                &json!({"failures": 2}),
+                &CancellationToken::new(),
+            )
+            .await;
+            failed.push(outcome.is_err());
+        }
+        assert_eq!(failed, [true, true, false, false]);
+    }
+}

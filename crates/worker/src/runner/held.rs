@@ -1,36 +1,52 @@
-//! What this worker holds: waiting in its buffer, or running.
+//! What this worker holds leases on: waiting in its buffer, running, or reported and not yet recorded.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use scheduler_domain::{Entry, JobId, Lease, Timestamp, WorkerId};
+use scheduler_domain::{Entry, Epoch, JobId, Lease, Timestamp, WorkerId};
 use scheduler_engine::Taken;
 use scheduler_store::Running;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Why an attempt is told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its job was cancelled, or finished or handed out elsewhere.
+    Unwanted,
+    /// The worker has to go.
+    Leaving,
+}
+
 /// A job held.
 struct Job {
     entry: Entry,
-    worker: WorkerId,
     claimed_at: Timestamp,
-    running: Option<Run>,
+    stage: Stage,
 }
 
-/// An attempt under way.
-struct Run {
-    since: Instant,
+enum Stage {
+    /// In the buffer.
+    Waiting,
+    /// In a slot.
+    Running(Attempt),
+    /// Its attempt has ended; the store may not know yet.
+    Ended { started_at: Timestamp },
+}
+
+struct Attempt {
+    begun: Instant,
+    started_at: Timestamp,
     stop: CancellationToken,
+    why: Option<Why>,
 }
 
 impl Job {
-    fn lease(&self) -> Lease {
-        Lease {
-            id: self.entry.id,
-            epoch: self.entry.epoch,
-            worker: self.worker.clone(),
-            since: self.claimed_at,
+    fn attempt(&self) -> Option<&Attempt> {
+        match &self.stage {
+            Stage::Running(attempt) => Some(attempt),
+            Stage::Waiting | Stage::Ended { .. } => None,
         }
     }
 }
@@ -44,101 +60,155 @@ impl Held {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.lock().len()
+    /// Jobs came into the buffer.
+    pub(super) fn insert(&self, taken: &[Taken]) {
+        let mut held = self.lock();
+        for Taken {
+            entry, claimed_at, ..
+        } in taken
+        {
+            let job = Job {
+                entry: entry.clone(),
+                claimed_at: *claimed_at,
+                stage: Stage::Waiting,
+            };
+            let before = held.insert(entry.id, job);
+            // The same job again, handed out anew while its old attempt still runs here.
+            if let Some(attempt) = before.as_ref().and_then(Job::attempt) {
+                attempt.stop.cancel();
+            }
+        }
     }
 
-    /// A job came into the buffer.
-    pub(super) fn insert(&self, taken: &Taken, worker: &WorkerId) {
-        let job = Job {
-            entry: taken.entry.clone(),
-            worker: worker.clone(),
-            claimed_at: taken.claimed_at,
-            running: None,
-        };
-        self.lock().insert(taken.job.id, job);
-    }
-
-    /// A job leaves the buffer for a slot. `None` when it is not held any more, or under another epoch: do not run it.
-    pub(super) fn start(&self, taken: &Taken) -> Option<CancellationToken> {
+    /// A job leaves the buffer for a slot. `None` when it is not held any more: do not run it.
+    pub(super) fn start(&self, entry: &Entry, started_at: Timestamp) -> Option<CancellationToken> {
         let mut held = self.lock();
         let job = held
-            .get_mut(&taken.job.id)
-            .filter(|job| job.entry.epoch == taken.entry.epoch)?;
+            .get_mut(&entry.id)
+            .filter(|job| job.entry.epoch == entry.epoch)?;
         let stop = CancellationToken::new();
-        job.running = Some(Run {
-            since: Instant::now(),
+        job.stage = Stage::Running(Attempt {
+            begun: Instant::now(),
+            started_at,
             stop: stop.clone(),
+            why: None,
         });
         Some(stop)
     }
 
-    /// A job's attempt has ended here. `false` when it was taken away before.
-    pub(super) fn end(&self, entry: &Entry) -> bool {
+    /// A job's attempt has ended, but is not recorded. Says whether it was told to stop, and why.
+    pub(super) fn end(&self, id: JobId, epoch: Epoch) -> Option<Why> {
         let mut held = self.lock();
-        let ours = held
-            .get(&entry.id)
-            .is_some_and(|job| job.entry.epoch == entry.epoch);
-        if ours {
-            held.remove(&entry.id);
-        }
-        ours
+        // Replaced by a later hand-out, see `insert`.
+        let Some(job) = held.get_mut(&id).filter(|job| job.entry.epoch == epoch) else {
+            return Some(Why::Unwanted);
+        };
+        let attempt = job.attempt()?;
+        let (why, started_at) = (attempt.why, attempt.started_at);
+        job.stage = Stage::Ended { started_at };
+        why
     }
 
-    /// A job is no longer ours: forget it if it waits, stop it if it runs.
-    pub(super) fn lose(&self, id: JobId) {
+    /// A job is done with.
+    pub(super) fn forget(&self, id: JobId, epoch: Epoch) {
         let mut held = self.lock();
-        match held
-            .get(&id)
-            .map(|job| job.running.as_ref().map(|run| run.stop.clone()))
-        {
-            Some(Some(stop)) => stop.cancel(),
-            Some(None) => drop(held.remove(&id)),
-            None => {}
+        if held.get(&id).is_some_and(|job| job.entry.epoch == epoch) {
+            held.remove(&id);
+        }
+    }
+
+    /// Jobs are not wanted here any more: those that wait are forgotten, those that run are told to stop.
+    pub(super) fn unwanted(&self, ids: &[JobId]) {
+        let mut held = self.lock();
+        for id in ids {
+            match held.get_mut(id).map(|job| &mut job.stage) {
+                Some(Stage::Waiting) => drop(held.remove(id)),
+                Some(Stage::Running(attempt)) => {
+                    attempt.why = Some(Why::Unwanted);
+                    attempt.stop.cancel();
+                }
+                Some(Stage::Ended { .. }) | None => {}
+            }
+        }
+    }
+
+    /// Tells everything that runs to stop, because the worker has to go.
+    pub(super) fn leave(&self) {
+        for job in self.lock().values_mut() {
+            if let Stage::Running(attempt) = &mut job.stage {
+                attempt.why.get_or_insert(Why::Leaving);
+                attempt.stop.cancel();
+            }
         }
     }
 
     /// Every lease held.
-    pub(super) fn leases(&self) -> Vec<Lease> {
-        self.lock().values().map(Job::lease).collect()
+    pub(super) fn leases(&self, worker: &WorkerId) -> Vec<Lease> {
+        let held = self.lock();
+        let leases = held.values().map(
+            |Job {
+                 entry, claimed_at, ..
+             }| Lease {
+                id: entry.id,
+                epoch: entry.epoch,
+                worker: worker.clone(),
+                since: *claimed_at,
+            },
+        );
+        leases.collect()
     }
 
     /// Attempts that have run for `at_least`.
-    pub(super) fn running_for(&self, at_least: Duration) -> Vec<Running> {
-        self.lock()
-            .values()
-            .filter(|job| {
-                job.running
-                    .as_ref()
-                    .is_some_and(|run| run.since.elapsed() >= at_least)
-            })
-            .map(|job| Running {
+    pub(super) fn running_for(&self, at_least: Duration, worker: &WorkerId) -> Vec<Running> {
+        let held = self.lock();
+        let running = held.values().filter_map(|job| {
+            let attempt = job
+                .attempt()
+                .filter(|attempt| attempt.begun.elapsed() >= at_least)?;
+            Some(Running {
                 id: job.entry.id,
                 epoch: job.entry.epoch,
-                worker: job.worker.clone(),
-                started_at: job.claimed_at,
+                worker: worker.clone(),
+                started_at: attempt.started_at,
             })
-            .collect()
+        });
+        running.collect()
     }
 
-    /// Takes out everything that has not begun.
-    pub(super) fn take_unstarted(&self) -> Vec<Entry> {
+    /// How many attempts run, and how many of them have for `at_least`.
+    pub(super) fn running(&self, at_least: Duration) -> (usize, usize) {
+        let held = self.lock();
+        held.values()
+            .filter_map(Job::attempt)
+            .fold((0, 0), |(all, long), attempt| {
+                (all + 1, long + usize::from(attempt.begun.elapsed() >= at_least))
+            })
+    }
+
+    /// Takes out what has not begun.
+    pub(super) fn take_waiting(&self) -> Vec<Entry> {
         self.lock()
-            .extract_if(|_, job| job.running.is_none())
+            .extract_if(|_, job| matches!(job.stage, Stage::Waiting))
             .map(|(_, job)| job.entry)
             .collect()
     }
 
-    /// Takes out everything that runs, and stops it.
-    pub(super) fn take_running(&self) -> Vec<Lease> {
-        self.lock()
-            .drain()
-            .map(|(_, job)| {
-                if let Some(run) = &job.running {
-                    run.stop.cancel();
-                }
-                job.lease()
+    /// Takes out what has begun and is not recorded.
+    pub(super) fn take_begun(&self, worker: &WorkerId) -> Vec<Lease> {
+        let mut held = self.lock();
+        let begun = held.drain().filter_map(|(id, job)| {
+            let started_at = match job.stage {
+                Stage::Waiting => return None,
+                Stage::Running(attempt) => attempt.started_at,
+                Stage::Ended { started_at } => started_at,
+            };
+            Some(Lease {
+                id,
+                epoch: job.entry.epoch,
+                worker: worker.clone(),
+                since: started_at,
             })
-            .collect()
+        });
+        begun.collect()
     }
 }

@@ -2,139 +2,109 @@
 
 use std::sync::Arc;
 
-use scheduler_domain::clock;
+use scheduler_domain::{Entry, Job};
 use scheduler_engine::Taken;
-use scheduler_store::{Report, ReportKind, Verdict};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc};
+use scheduler_service::telemetry::link_traceparent;
+use scheduler_store::Report;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, error, info_span, warn};
+use tracing::{Instrument as _, Span, debug, info_span};
 
 use super::Shared;
-use crate::attempt::{self, Ended};
+use super::held::Why;
+use super::report;
+use crate::attempt::{self, Stops};
+use crate::verdict;
 
-/// Works until `drain` or the buffer's end.
-pub(super) async fn work(
-    shared: Arc<Shared>,
-    buffer: Arc<Mutex<mpsc::UnboundedReceiver<Taken>>>,
-    drain: CancellationToken,
-) {
-    loop {
-        let Ok(report) = Arc::clone(&shared.reports).acquire_owned().await else {
-            return;
-        };
-        let next = tokio::select! {
-            biased;
-            () = drain.cancelled() => return,
-            next = async { buffer.lock().await.recv().await } => next,
-        };
-        let Some(taken) = next else { return };
-        match shared.held.start(&taken) {
-            Some(stop) => run(&shared, taken, stop, report).await,
-            None => shared.pace.dropped(),
-        }
+/// Works until `drain`.
+pub(super) async fn work(shared: Arc<Shared>, drain: CancellationToken) {
+    while let Some(Some((taken, permit))) = drain.run_until_cancelled(next(&shared)).await {
+        run(&shared, taken, permit).await;
     }
 }
 
-async fn run(shared: &Arc<Shared>, taken: Taken, stop: CancellationToken, permit: OwnedSemaphorePermit) {
-    let job = &taken.job;
-    let started_at = shared.engine.clock().now();
-    let priority = job.spec.priority.name();
-    metrics::histogram!("job_wait_seconds", "priority" => priority)
-        .record(clock::since(started_at, job.run_at).as_secs_f64());
-    metrics::gauge!("worker_inflight_jobs").increment(1.0);
-    let begun = Instant::now();
+/// The next job, with leave to report it. What is dropped here half way is still held, and goes back with the drain.
+async fn next(shared: &Shared) -> Option<(Taken, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(&shared.reports).acquire_owned().await.ok()?;
+    let taken = shared.buffer.take().await;
+    shared.pulse.steady().await;
+    Some((taken, permit))
+}
+
+async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
+    let Taken { mut job, entry, .. } = taken;
+    let clock = shared.engine.clock();
+    let started_at = clock.now();
+    let Some(stop) = shared.held.start(&entry, started_at) else {
+        shared.pace.went(1);
+        return;
+    };
+    shared.meters.starts(&job, entry.ready_at, started_at);
+    let span = span(shared, &job);
+    let payload = std::mem::take(&mut job.spec.payload);
     let timeout = job
         .spec
         .options
         .timeout
         .unwrap_or(shared.engine.options().default_timeout);
-    let span = info_span!("attempt.run", job.id = %job.id, job.r#type = %job.spec.job_type, attempt = job.attempts + 1, epoch = %job.epoch);
-    let ended = attempt::run(&shared.registry, job, timeout, &stop)
-        .instrument(span)
-        .await;
+    let stops = Stops {
+        asked: &stop,
+        forced: &shared.forced,
+    };
+
+    let begun = Instant::now();
+    let running = attempt::run(&shared.registry, &job, payload, timeout, stops, span.clone());
+    let outcome = running.instrument(span.clone()).await;
     let ran = begun.elapsed();
-    metrics::gauge!("worker_inflight_jobs").decrement(1.0);
+    shared.meters.ran(&job.spec.job_type, ran);
     shared.pace.ended(ran);
 
-    let known = shared
-        .registry
-        .types()
-        .any(|known| known == job.spec.job_type.as_str());
-    let label = if known {
-        job.spec.job_type.as_str().to_owned()
-    } else {
-        "unknown".to_owned()
-    };
-    metrics::histogram!("job_processing_duration_seconds", "job_type" => label).record(ran.as_secs_f64());
-    let verdict = match ended {
-        Ended::Result(result) => attempt::verdict(
-            job,
-            result,
-            shared.engine.clock().now(),
-            &**shared.engine.entropy(),
-        ),
-        Ended::Stopped => {
-            // Cancelled, or somebody else's by now: nothing to report. If it is still in hand, the lease just runs out or is dropped.
-            if shared.held.end(&taken.entry) {
-                shared.session.forget(&taken.entry);
-            }
-            return;
-        }
-    };
+    let told = shared.held.end(entry.id, entry.epoch);
+    if let (Err(error), Some(why)) = (&outcome, told) {
+        span.in_scope(|| debug!(?why, %error, "the attempt was stopped"));
+        stopped(shared, &entry, why);
+        return;
+    }
+    // Whatever it was told, success is worth reporting: if it comes too late, the store refuses it.
+    let now = clock.now();
+    let verdict = verdict::of(&job, outcome, now, &**shared.engine.entropy());
     let report = Report {
         id: job.id,
-        epoch: taken.entry.epoch,
+        epoch: entry.epoch,
         worker: shared.session.worker().clone(),
         started_at,
         verdict,
     };
-    let shared = Arc::clone(shared);
+    let delivery = report::deliver(Arc::clone(shared), job, entry, report, permit);
     // Off the slot: the next job begins while this one's report waits for its batch.
-    shared.clone().reporting.spawn(async move {
-        deliver(&shared, report, taken).await;
-        drop(permit);
-    });
+    shared.reporting.spawn(delivery.instrument(span));
 }
 
-async fn deliver(shared: &Shared, report: Report, taken: Taken) {
-    let id = report.id;
-    let kind = report.verdict.clone();
-    let delivered = shared.session.finish(report, taken.entry.clone()).await;
-    // Held until the store knows: the lease must be renewed while the report is on its way.
-    shared.held.end(&taken.entry);
-    match delivered {
-        Ok(Verdict::Accepted) => count(&taken, &kind, shared),
-        Ok(Verdict::Fenced) => {
-            metrics::counter!("jobs_fenced_total").increment(1);
-            warn!(job.id = %id, epoch = %taken.entry.epoch, "report refused: cancelled, finished or handed out elsewhere");
+/// An attempt ended because it was told to: nothing to report.
+fn stopped(shared: &Shared, entry: &Entry, why: Why) {
+    match why {
+        Why::Unwanted => {
+            shared.meters.fenced();
+            shared.held.forget(entry.id, entry.epoch);
+            shared.session.forget(entry);
         }
-        Err(error) => {
-            error!(job.id = %id, error = &error as &dyn std::error::Error, "report lost, the job will run again");
-        }
+        // Still held: it goes back with the others.
+        Why::Leaving => {}
     }
 }
 
-fn count(taken: &Taken, kind: &ReportKind, shared: &Shared) {
-    let priority = taken.job.spec.priority.name();
-    let status = match kind {
-        ReportKind::Succeeded { .. } => "success",
-        ReportKind::Retry { .. } => {
-            metrics::counter!("jobs_retried_total", "priority" => priority).increment(1);
-            "retry"
-        }
-        ReportKind::Failed { .. } => "failed",
-        ReportKind::DeadLetter { .. } => {
-            metrics::counter!("jobs_deadlettered_total", "priority" => priority).increment(1);
-            "deadletter"
-        }
-    };
-    if let ReportKind::Retry { error, .. } | ReportKind::Failed { error } | ReportKind::DeadLetter { error } =
-        kind
-    {
-        debug!(job.id = %taken.job.id, status, error = %error.message, "attempt failed");
+fn span(shared: &Shared, job: &Job) -> Span {
+    let span = info_span!(
+        "attempt.run",
+        job.id = %job.id,
+        job.r#type = %job.spec.job_type,
+        attempt = job.attempts + 1,
+        epoch = %job.epoch,
+        worker = %shared.session.worker(),
+    );
+    if let Some(trace) = &job.trace {
+        link_traceparent(&span, trace);
     }
-    metrics::counter!("jobs_processed_total", "status" => status).increment(1);
-    let total = clock::since(shared.engine.clock().now(), taken.job.created_at);
-    metrics::histogram!("job_end_to_end_seconds").record(total.as_secs_f64());
+    span
 }

@@ -1,0 +1,16 @@
+//! The worker over memory backends, in a time of its own: nothing here waits for the wall clock.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod attempts;
+mod cancel;
+mod drain;
+mod faulty;
+mod heartbeat;
+mod outage;
+mod pool;
+mod world;
