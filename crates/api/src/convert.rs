@@ -3,5 +3,6 @@
 mod inward;
 mod outward;
 
+pub(crate) use inward::PAYLOAD_TOO_LARGE;
 pub use inward::{job_id, page_size, priority_filter, queue_filter, state_filter, submission, type_filter};
 pub use outward::{attempt, event, queues, status};

@@ -10,6 +10,8 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use tracing::error;
 
+use crate::convert::PAYLOAD_TOO_LARGE;
+
 /// `ErrorInfo.domain` of every error.
 pub const DOMAIN: &str = "task-scheduler";
 
@@ -84,10 +86,7 @@ impl Error {
                     .map(ToString::to_string)
                     .collect::<Vec<_>>()
                     .join("; ");
-                let reason = if faults
-                    .iter()
-                    .any(|f| f.field == "job.payload_json" && f.allowed.contains("1 MiB"))
-                {
+                let reason = if faults.iter().any(|fault| fault.allowed == PAYLOAD_TOO_LARGE) {
                     "PAYLOAD_TOO_LARGE"
                 } else {
                     "INVALID_JOB"

@@ -24,6 +24,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) options: Options,
+    pub(crate) pusher: Pusher,
     pub(crate) submitter: Submitter,
     pub(crate) hub: Hub,
 }
@@ -41,7 +42,7 @@ impl Engine {
         let pusher = Pusher::start(Arc::clone(&queue), Arc::clone(&clock), options.clone());
         let submitter = Submitter::start(
             Arc::clone(&store),
-            pusher,
+            pusher.clone(),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             &options,
@@ -54,6 +55,7 @@ impl Engine {
                 clock,
                 entropy,
                 options,
+                pusher,
                 submitter,
                 hub,
             }),

@@ -13,6 +13,7 @@ mod cancel;
 mod connect;
 mod engine;
 mod error;
+mod hand_out;
 mod lanes;
 pub mod metrics;
 mod options;

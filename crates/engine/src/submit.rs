@@ -74,9 +74,6 @@ impl Submitter {
 
     /// Room for these jobs, or a refusal: what waits is bounded in jobs and in bytes.
     fn admit(&self, jobs: Vec<Submission>) -> Result<Waiting, Error> {
-        let busy = || Error::Busy {
-            retry_after: Duration::from_millis(250),
-        };
         let places = u32::try_from(jobs.len()).map_err(|_| busy())?;
         let kibibytes: usize = jobs.iter().map(|job| job.spec.payload.len().div_ceil(1024)).sum();
         let kibibytes = u32::try_from(kibibytes).map_err(|_| busy())?;
@@ -106,12 +103,17 @@ impl Engine {
             .lanes
             .try_call(waiting)
             .map_err(|rejected| match rejected {
-                Rejected::Full => Error::Busy {
-                    retry_after: Duration::from_millis(250),
-                },
+                Rejected::Full => busy(),
                 Rejected::Closed => Error::Stopped,
             })?;
         answer.await.ok_or(Error::Stopped)?.map_err(Error::Batch)
+    }
+}
+
+/// Too much waits: a batch or two later there is room.
+fn busy() -> Error {
+    Error::Busy {
+        retry_after: Duration::from_millis(250),
     }
 }
 

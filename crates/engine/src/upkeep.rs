@@ -80,13 +80,17 @@ where
     }
 }
 
-/// The shards that this process looks after now, for a loop of the name given.
-async fn elected(engine: &Engine, owner: &str, ttl: Duration) -> Result<Vec<Shard>, Error> {
-    let mut mine = Vec::new();
-    for shard in Shard::all() {
-        if engine.parts.queue.elect(shard, owner, ttl).await? {
-            mine.push(shard);
-        }
-    }
-    Ok(mine)
+/// The shards that this process looks after now, and for two sweep periods from now on.
+async fn elected(engine: &Engine, owner: &str) -> Result<Vec<Shard>, Error> {
+    let ttl = engine.options().sweep_period * 2;
+    // All at once: the answers share one round trip.
+    let asked = Shard::all().map(|shard| async move {
+        let mine = engine.parts.queue.elect(shard, owner, ttl).await?;
+        Ok::<_, Error>(mine.then_some(shard))
+    });
+    Ok(futures::future::try_join_all(asked)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
 }

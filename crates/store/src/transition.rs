@@ -130,3 +130,89 @@ pub(crate) fn handed_out(mut job: Job, cause: HandOutCause, now: Timestamp) -> (
     }
     (job, attempt)
 }
+
+#[cfg(test)]
+mod tests {
+    use scheduler_domain::{
+        Clock as _, Event, JobId, JobOptions, JobSpec, JobType, ManualClock, NewJob, Priority, QueueName,
+    };
+
+    use super::*;
+
+    fn job(state: State) -> Job {
+        let spec = JobSpec {
+            job_type: JobType::parse("noop").unwrap(),
+            queue: QueueName::default(),
+            priority: Priority::Default,
+            payload: "{}".to_owned(),
+            max_attempts: 3,
+            options: JobOptions::default(),
+        };
+        let (id, now) = (JobId(uuid::Uuid::nil()), ManualClock::default().now());
+        let new = NewJob {
+            id,
+            chosen: false,
+            key: None,
+            spec,
+            trace: None,
+        };
+        Job {
+            state,
+            ..Job::accepted(new, now)
+        }
+    }
+
+    fn report(verdict: ReportKind) -> Report {
+        let job = job(State::Running);
+        let worker = WorkerId::from_stored("w".to_owned());
+        Report {
+            id: job.id,
+            epoch: job.epoch,
+            worker,
+            started_at: job.created_at,
+            verdict,
+        }
+    }
+
+    #[test]
+    fn every_change_leads_where_the_state_table_says() {
+        let now = ManualClock::default().now();
+        let error = || JobFailure::new("x", "x", true);
+        let lost = |budget| HandOutCause::LeaseExpired {
+            worker: WorkerId::from_stored("w".to_owned()),
+            since: now,
+            budget,
+        };
+        for state in State::ALL.into_iter().filter(|state| !state.is_final()) {
+            for (event, verdict) in [
+                (Event::Succeeded, ReportKind::Succeeded { result: None }),
+                (
+                    Event::FailedRetryable,
+                    ReportKind::Retry {
+                        at: now,
+                        error: error(),
+                    },
+                ),
+                (Event::FailedFatal, ReportKind::Failed { error: error() }),
+                (Event::FailedExhausted, ReportKind::DeadLetter { error: error() }),
+            ] {
+                assert_eq!(
+                    Ok(finished(job(state), report(verdict), now).0.state),
+                    state.on(event)
+                );
+            }
+            assert_eq!(Ok(cancelled(job(state), now).state), state.on(Event::Cancelled));
+            assert_eq!(
+                Ok(handed_out(job(state), lost(2), now).0.state),
+                state.on(Event::HandedBack)
+            );
+            assert_eq!(
+                Ok(handed_out(job(state), lost(1), now).0.state),
+                state.on(Event::CrashedOut)
+            );
+        }
+        for state in [State::Failed, State::DeadLetter] {
+            assert_eq!(Ok(redriven(job(state), now).0.state), state.on(Event::Redriven));
+        }
+    }
+}

@@ -10,6 +10,8 @@ use scheduler_engine::Submission;
 use scheduler_proto::v1;
 use sha2::{Digest as _, Sha256};
 
+/// What is said of a payload past its limit; the error has a reason of its own.
+pub(crate) const PAYLOAD_TOO_LARGE: &str = "must be at most 1 MiB";
 /// What a job id may be.
 const UUID: &str = "must be a UUID, such as 6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 
@@ -118,7 +120,7 @@ pub fn submission(
 fn check_payload(faults: &mut Faults, payload: &str) {
     const FIELD: &str = "job.payload_json";
     if payload.len() > limits::MAX_PAYLOAD_BYTES {
-        faults.add(FIELD, "must be at most 1 MiB");
+        faults.add(FIELD, PAYLOAD_TOO_LARGE);
     } else if payload.is_empty() {
         faults.add(FIELD, "is required: JSON, {} for none");
     } else if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(payload) {

@@ -1,6 +1,6 @@
 //! SubmitJob and BatchSubmitJobs.
 
-use scheduler_domain::{Invalid, JobId, limits};
+use scheduler_domain::{Invalid, JobId, Priority, limits};
 use scheduler_engine::Submission;
 use scheduler_proto::v1;
 use scheduler_store::Submitted;
@@ -60,16 +60,16 @@ impl Service {
             return Err(Invalid::new("jobs", "must be 1 to 1,000 jobs").into());
         }
         let now = self.engine.clock().now();
-        let checked: Vec<Result<Submission, Error>> = request
-            .jobs
-            .into_iter()
-            .map(|job| convert::submission(Some(job), now, trace.clone()).map_err(Error::Invalid))
-            .collect();
-        let valid: Vec<Submission> = checked
-            .iter()
-            .filter_map(|item| item.as_ref().ok().cloned())
-            .collect();
-        let priorities: Vec<_> = valid.iter().map(|job| job.spec.priority).collect();
+        let mut valid: Vec<Submission> = Vec::with_capacity(request.jobs.len());
+        let mut checked: Vec<Result<Priority, Error>> = Vec::with_capacity(request.jobs.len());
+        for job in request.jobs {
+            let submission = convert::submission(Some(job), now, trace.clone()).map_err(Error::Invalid);
+            checked.push(submission.map(|submission| {
+                let priority = submission.spec.priority;
+                valid.push(submission);
+                priority
+            }));
+        }
         let submitted = if valid.is_empty() {
             Vec::new()
         } else {
@@ -78,7 +78,7 @@ impl Service {
                 .await
                 .inspect_err(metrics::submit_failed)?
         };
-        let mut submitted = submitted.into_iter().zip(priorities);
+        let mut submitted = submitted.into_iter();
         let results = checked
             .into_iter()
             .map(|item| {
@@ -87,8 +87,8 @@ impl Service {
                         metrics::refused("validation");
                         Err(invalid)
                     }
-                    Ok(_) => match submitted.next() {
-                        Some((submitted, priority)) => accepted(submitted).inspect(|(_, replayed)| {
+                    Ok(priority) => match submitted.next() {
+                        Some(submitted) => accepted(submitted).inspect(|(_, replayed)| {
                             if !replayed {
                                 metrics::submitted(priority);
                             }

@@ -15,7 +15,6 @@ use crate::Error;
 use crate::backoff::Backoff;
 use crate::engine::Parts;
 use crate::lanes::Lanes;
-use crate::push::Pusher;
 
 /// Reports that may wait for a lane.
 const CAPACITY: usize = 4_096;
@@ -44,12 +43,7 @@ struct Ended {
 impl Finisher {
     pub(super) fn start(parts: &Arc<Parts>, worker: &WorkerId) -> Self {
         let (ended, outlet) = mpsc::unbounded_channel();
-        let pusher = Pusher::start(
-            Arc::clone(&parts.queue),
-            Arc::clone(&parts.clock),
-            parts.options.clone(),
-        );
-        tokio::spawn(drop_leases(Arc::clone(parts), worker.clone(), pusher, outlet));
+        tokio::spawn(drop_leases(Arc::clone(parts), worker.clone(), outlet));
         let lanes = {
             let (parts, ended) = (Arc::clone(parts), ended.clone());
             Lanes::start(
@@ -155,12 +149,7 @@ async fn insist(parts: &Parts, reports: &[Report]) -> Result<Vec<Verdict>, sched
 
 /// Drops leases in batches, pushes what is to run again, and tells watchers. Leases that cannot be dropped now are kept for the next
 /// try: a lease lives as long as its worker's heartbeats, so a forgotten one would live for ever.
-async fn drop_leases(
-    parts: Arc<Parts>,
-    worker: WorkerId,
-    pusher: Pusher,
-    mut outlet: mpsc::UnboundedReceiver<Ended>,
-) {
+async fn drop_leases(parts: Arc<Parts>, worker: WorkerId, mut outlet: mpsc::UnboundedReceiver<Ended>) {
     let mut backoff = Backoff::default();
     let mut waiting = Vec::new();
     let mut pending: HashMap<JobId, Epoch> = HashMap::new();
@@ -189,7 +178,7 @@ async fn drop_leases(
                 }
             }
         }
-        pusher.push(retries);
+        parts.pusher.push(retries);
         tell(&parts.queue, changed).await;
     }
 }

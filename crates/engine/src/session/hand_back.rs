@@ -1,13 +1,12 @@
 //! Giving jobs back: those that never began, and those that could not end.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use scheduler_domain::{Entry, Lease};
-use scheduler_store::{HandOut, HandOutCause, entries};
+use scheduler_store::HandOutCause;
 use tracing::warn;
 
 use super::{Inner, Session};
-use crate::Error;
 use crate::backoff::Backoff;
 
 impl Session {
@@ -21,7 +20,7 @@ impl Session {
         }
         if let Err(error) = self.0.parts.queue.release(&self.0.worker, &unstarted).await {
             warn!(jobs = unstarted.len(), %error, "not released, trying again");
-            tokio::spawn(release_later(std::sync::Arc::downgrade(&self.0), unstarted));
+            tokio::spawn(release_later(Arc::downgrade(&self.0), unstarted));
         }
     }
 
@@ -30,33 +29,17 @@ impl Session {
         if started.is_empty() {
             return;
         }
-        let count = started.len();
-        if let Err(error) = self.try_hand_back(started).await {
+        let released = |lease: &Lease| HandOutCause::Released {
+            worker: lease.worker.clone(),
+            since: lease.since,
+        };
+        if let Err(error) = self.0.parts.hand_out_leased(&started, released).await {
             warn!(
-                jobs = count,
+                jobs = started.len(),
                 error = &error as &dyn std::error::Error,
                 "not handed back, their leases will run out"
             );
         }
-    }
-
-    async fn try_hand_back(&self, started: Vec<Lease>) -> Result<(), Error> {
-        let parts = &self.0.parts;
-        let jobs = started
-            .iter()
-            .map(|lease| HandOut {
-                id: lease.id,
-                epoch: lease.epoch,
-                cause: HandOutCause::Released {
-                    worker: lease.worker.clone(),
-                    since: lease.since,
-                },
-            })
-            .collect();
-        let handed_out = parts.store.hand_out(parts.clock.now(), jobs).await?;
-        parts.queue.evict(&started).await?;
-        parts.queue.push(&entries(&handed_out)).await?;
-        Ok(())
     }
 }
 

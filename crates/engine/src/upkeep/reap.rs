@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use scheduler_domain::Shard;
+use scheduler_domain::{Lease, Shard};
 use scheduler_queue::Hint;
-use scheduler_store::{HandOut, HandOutCause, HandedOut, entries};
+use scheduler_store::{HandOutCause, HandedOut};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -40,16 +40,13 @@ impl Reaper {
     pub async fn step(&self) -> Result<Duration, Error> {
         // As often as workers beat: then a lease outlives its worker by no more than one beat beyond its time.
         let period = self.engine.options().heartbeat.min(Duration::from_secs(1));
-        for shard in elected(&self.engine, &self.owner, self.engine.options().sweep_period * 2).await? {
+        for shard in elected(&self.engine, &self.owner).await? {
             while self.reap(shard).await? == BATCH {}
         }
         Ok(period)
     }
 
     /// One batch of one shard; says how many expired leases there were.
-    ///
-    /// The row first: if the process dies before the lease is evicted, the next look finds the lease again, and the store refuses
-    /// to hand out twice under the same epoch.
     ///
     /// # Errors
     /// As [`Reaper::step`].
@@ -59,21 +56,13 @@ impl Reaper {
         if expired.is_empty() {
             return Ok(0);
         }
-        let jobs = expired
-            .iter()
-            .map(|lease| HandOut {
-                id: lease.id,
-                epoch: lease.epoch,
-                cause: HandOutCause::LeaseExpired {
-                    worker: lease.worker.clone(),
-                    since: lease.since,
-                    budget: parts.options.crash_budget,
-                },
-            })
-            .collect();
-        let handed_out = parts.store.hand_out(parts.clock.now(), jobs).await?;
-        parts.queue.evict(&expired).await?;
-        parts.queue.push(&entries(&handed_out)).await?;
+        let budget = parts.options.crash_budget;
+        let lost = |lease: &Lease| HandOutCause::LeaseExpired {
+            worker: lease.worker.clone(),
+            since: lease.since,
+            budget,
+        };
+        let handed_out = parts.hand_out_leased(&expired, lost).await?;
         report(&handed_out);
         parts
             .queue

@@ -80,7 +80,7 @@ impl Reconciler {
     pub async fn step(&self) -> Result<Duration, Error> {
         let incarnation = self.engine.parts.queue.incarnation().await?;
         self.notice(&incarnation);
-        for shard in elected(&self.engine, &self.owner, self.engine.options().sweep_period * 2).await? {
+        for shard in elected(&self.engine, &self.owner).await? {
             if self.is_due(shard) {
                 let begun = Instant::now();
                 self.sweep(shard, &incarnation).await?;

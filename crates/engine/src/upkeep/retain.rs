@@ -40,7 +40,7 @@ impl Retention {
     /// The store's or the queue's failure.
     pub async fn step(&self, stop: &CancellationToken) -> Result<Duration, Error> {
         if self.engine.options().retention.is_some() {
-            for shard in elected(&self.engine, &self.owner, self.engine.options().sweep_period * 2).await? {
+            for shard in elected(&self.engine, &self.owner).await? {
                 let deleted = self.purge(shard, stop).await?;
                 if deleted > 0 {
                     metrics::counter!(crate::metrics::PURGED).increment(deleted as u64);
