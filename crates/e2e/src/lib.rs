@@ -1,1 +1,15 @@
-//! Whole-system tests: real processes, real PostgreSQL and Redis, and faults. Everything is in `tests/`.
+//! Whole-system tests: real processes, real PostgreSQL, Redis and Envoy, and faults.
+//!
+//! This library starts the system and keeps the record that a test is judged by; the tests are in `tests/`.
+
+mod acceptances;
+mod envoy;
+mod fleet;
+mod process;
+mod settings;
+
+pub use acceptances::{Acceptance, Acceptances};
+pub use envoy::Envoy;
+pub use fleet::{Fleet, answering};
+pub use process::{Process, free_port};
+pub use settings::Settings;

@@ -1,0 +1,67 @@
+//! A real Envoy in front of API processes, with the configuration that `compose.yaml` mounts.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use tempfile::TempDir;
+
+use crate::{Process, Settings, free_port};
+
+const COMPOSED: &str = include_str!("../../../compose/envoy.yaml");
+
+/// An Envoy; ends when dropped.
+#[derive(Debug)]
+pub struct Envoy {
+    /// Where it takes gRPC on the loopback interface.
+    pub port: u16,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Envoy {
+    /// Starts one that spreads calls over the APIs on these three ports.
+    ///
+    /// # Errors
+    /// Envoy cannot be started, or its configuration no longer looks as this expects.
+    pub fn start(settings: &Settings, apis: [u16; 3]) -> Result<Self> {
+        let port = free_port()?;
+        let mut config = COMPOSED.to_owned();
+        let mut replace = |from: &str, to: String| {
+            ensure!(config.contains(from), "compose/envoy.yaml has no {from}");
+            config = config.replace(from, &to);
+            Ok(())
+        };
+        replace("port_value: 9901", format!("port_value: {}", free_port()?))?;
+        replace(
+            "address: 0.0.0.0, port_value: 8080",
+            format!("address: 127.0.0.1, port_value: {port}"),
+        )?;
+        for (n, api) in (1..).zip(apis) {
+            replace(
+                &format!("address: api-{n}, port_value: 8081"),
+                format!("address: 127.0.0.1, port_value: {api}"),
+            )?;
+        }
+        let folder = TempDir::new()?;
+        let path = folder.path().join("envoy.yaml");
+        std::fs::write(&path, config).context("envoy.yaml")?;
+        let process = Process::start(
+            Command::new(&settings.envoy)
+                .arg("--config-path")
+                .arg(&path)
+                .args([
+                    "--disable-hot-restart",
+                    "--concurrency",
+                    "1",
+                    "--log-level",
+                    "error",
+                ])
+                .stdin(Stdio::null()),
+        )?;
+        Ok(Self {
+            port,
+            _process: process,
+            _folder: folder,
+        })
+    }
+}
