@@ -9,8 +9,8 @@ use crate::Hint;
 
 /// Bytes of a [`member`].
 pub(super) const MEMBER: usize = 20;
-/// Bytes of a lease before the line's name: epoch, since, ready_at, length of the name.
-const LEASE: usize = 21;
+/// Bytes of a lease before the line's name: epoch, since, ready_at, padding, length of the name.
+const LEASE: usize = 65;
 
 /// An id and an epoch: how an entry stands in a ready line.
 pub(super) fn member(id: JobId, epoch: Epoch) -> [u8; MEMBER] {
@@ -138,6 +138,7 @@ mod tests {
             &[0, 0, 0, 1][..],
             &1_767_225_600_000_000_i64.to_be_bytes(),
             &[0; 8],
+            &[0; 44],
             &[3],
             b"q:3",
             b"w-1",

@@ -21,7 +21,7 @@ section! {
         /// Queues served, or `*` for all.
         queues: Vec<String> = vec!["*".to_owned()];
         /// Jobs claimed in one step, at most. Never more than can start soon.
-        claim_batch: usize = 64, in 1..=1_000;
+        claim_batch: usize = 256, in 1..=1_000;
         /// After SIGTERM, running jobs may finish for so long; then they are handed back, charged with nothing.
         drain_grace: Duration = Duration::from_secs(25), in Duration::ZERO..=Duration::from_hours(24);
         /// So long after SIGTERM, what still runs is aborted, and the process is gone at most five seconds later.

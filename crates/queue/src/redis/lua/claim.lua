@@ -18,7 +18,8 @@ if last and string.sub(last, 1, 8) == number then
     local lease = redis.call('HGET', KEYS[2], id)
     local _, holder = holder_of(lease)
     if lease and holder == worker then
-      local _, _, ready_at, length = struct.unpack('>I4i8i8I1', lease)
+      local _, _, ready_at = struct.unpack('>I4i8i8', lease)
+      local length = string.byte(lease, LEASE)
       if length > 0 then
         local answer = { string.sub(lease, LEASE + 1, LEASE + length), 1, id .. string.sub(lease, 1, 4), ready_at }
         for _, value in ipairs(answer) do again[#again + 1] = value end

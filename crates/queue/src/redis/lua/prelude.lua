@@ -23,10 +23,13 @@ end
 local function id_of(member) return string.sub(member, 1, 16) end
 local function epoch_of(member) return (struct.unpack('>I4', member, 17)) end
 
--- A lease is: epoch (4), since (8), ready_at (8), length of the line's name (1), the name, the worker.
-local LEASE = 21
+-- A lease is: epoch (4), since (8), ready_at (8), padding (44), length of the line's name (1), the name, the worker.
+-- The padding makes it longer than 64 bytes: a hash of up to 512 shorter values is a list to Redis, searched from its
+-- beginning for each field.
+local LEASE = 65
+local PADDING = string.rep('\0', 44)
 local function pack_lease(member, since, ready_at, line, worker)
-  return string.sub(member, 17, 20) .. struct.pack('>i8i8I1', since, ready_at, #line) .. line .. worker
+  return string.sub(member, 17, 20) .. struct.pack('>i8i8', since, ready_at) .. PADDING .. string.char(#line) .. line .. worker
 end
 -- Epoch and holder of a lease. 0 when there is none or somebody else wrote it: then any entry may take its place.
 local function holder_of(lease)
