@@ -34,7 +34,6 @@ namespace=${NAMESPACE:-task-scheduler}
 release=${RELEASE:-task-scheduler}
 out=${OUT:-$cache/e2e}
 rate=${RATE:-200}
-service=scheduler.v1.SchedulerService
 # Deployments are called by the names of the deployment guide, which a release `task-scheduler` has.
 prefix=
 [[ $release == task-scheduler ]] || prefix=$release-
@@ -109,46 +108,42 @@ step_helm_test() { h test "$release" --logs --timeout 5m >&2; }
 step_submit() {
   tsctl queues list >&2
   if have grpcurl; then
-    net grpcurl -plaintext -max-time 10 "$gateway" list | tee /dev/stderr | grep -qx "$service"
+    net grpcurl -plaintext -max-time 10 "$gateway" list | tee /dev/stderr | grep -qx scheduler.v1.SchedulerService
   fi
   tsctl jobs submit noop --wait >&2
   tsctl jobs submit flaky --payload '{"failures": 1}' --retry-initial 200ms --wait >&2
   tsctl jobs submit sleep --payload '{"ms": 300}' --priority high --count 20 --wait >&2
 }
 
-# Who answered calls over one connection, with how many each. Calls that ask for the queues, because
-# each is a call of its own: the client library would spread its own over several connections.
-served_by() { # CALLS
-  local frame
-  frame=$(mktemp)
-  printf '\0\0\0\0\0' >"$frame"
-  # A range in the URL makes curl call again and again on the connection that it has.
-  net curl --silent --show-error --http2-prior-knowledge --max-time 60 \
-    --header 'content-type: application/grpc' --header 'te: trailers' --data-binary "@$frame" \
-    --output /dev/null --write-out '%{num_connects} %header{x-served-by}\n' \
-    "http://$gateway/$service/ListQueues?[1-$1]" >"$frame.answers"
-  mkdir -p "$out"
-  awk '{ connections += $1; count[$2]++ } END { print "connections", connections; for (pod in count) print pod, count[pod] }' \
-    "$frame.answers" | sort | tee "$out/spread.txt"
-  rm -f "$frame" "$frame.answers"
+# Calls of CancelJob that each API pod has answered so far: `POD COUNT` lines. Through the API server,
+# so that nothing has to be forwarded.
+answered() {
+  local pod
+  for pod in $(k get pods --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=api" \
+    --field-selector status.phase=Running --output 'jsonpath={.items[*].metadata.name}'); do
+    "${kubectl[@]}" get --raw "/api/v1/namespaces/$namespace/pods/$pod:2112/proxy/metrics" |
+      awk -v pod="$pod" '/^grpc_requests_total\{.*CancelJob"/ { calls += $NF } END { print pod, calls + 0 }'
+  done
 }
 
 step_spread() {
-  local pods answers
+  local pods ids before
   pods=$(replicas scheduler-api)
-  answers=$(served_by $((100 * pods)))
-  say "$answers"
-  grep -qx 'connections 1' <<<"$answers" || die 'the client opened more than one connection'
+  mapfile -t ids < <(tsctl jobs submit noop --delay 1h --count $((100 * pods)) --output name)
+  mkdir -p "$out"
+  answered | sort >"$out/answered-before.txt"
+  # One process of the client, which has one connection, and a call for each job.
+  tsctl jobs cancel "${ids[@]}" --output name >/dev/null
+  answered | sort | join "$out/answered-before.txt" - | awk '{ print $1, $3 - $2 }' | tee "$out/spread.txt" >&2
   if [[ ${SPREAD:-even} == pinned ]]; then
     # With values/lb-clusterip.yaml: that the calls do not spread is what the experiment shows.
-    grep -v '^connections' <<<"$answers" | awk 'END { exit NR != 1 }' || die 'more than one API pod answered'
+    awk '$2 > 0 { pods++ } END { exit pods != 1 }' "$out/spread.txt" || die 'more than one API pod answered'
     return
   fi
-  grep -v '^connections' <<<"$answers" |
-    awk -v pods="$pods" '
-      NR == 1 || $2 < least { least = $2 }
-      $2 > most { most = $2 }
-      END { exit !(NR == pods && most < 2 * least) }' ||
+  awk -v pods="$pods" '
+    NR == 1 || $2 < least { least = $2 }
+    $2 > most { most = $2 }
+    END { exit !(NR == pods && most < 2 * least) }' "$out/spread.txt" ||
     die "the calls of one connection did not spread evenly over all $pods API pods"
 }
 
