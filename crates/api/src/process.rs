@@ -7,7 +7,7 @@ use scheduler_service::run::Context;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
-use crate::{Deps, Limits, TokenKey, serve};
+use crate::{Deps, Limits, TokenKey, metrics, serve};
 
 /// Runs until the process is told to stop.
 ///
@@ -15,6 +15,7 @@ use crate::{Deps, Limits, TokenKey, serve};
 /// When a backend cannot be reached at the start, a port is taken, or a part of the process ends early.
 pub async fn run(context: Context) -> anyhow::Result<()> {
     let config = &context.config;
+    scheduler_service::metrics::describe(metrics::METRICS);
     context.serve_side_port().await?;
     let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
         .await

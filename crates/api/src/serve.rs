@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
 
 use crate::layer::Mark;
-use crate::{Service, TokenKey};
+use crate::{Service, TokenKey, metrics};
 
 /// How the server is bounded.
 #[derive(Debug, Clone)]
@@ -75,6 +75,7 @@ pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) 
         instance,
         limits,
     } = deps;
+    metrics::begin();
     let (health, health_service) = tonic_health::server::health_reporter();
     let mark = Mark::new(&instance, engine.entropy().clone());
     let service = Service::new(
