@@ -5,6 +5,7 @@
 //!
 //! To add an RPC: declare it in the proto file, regenerate, write `rpc/<verb>.rs`, and name it in `service.rs`.
 
+mod connections;
 pub mod convert;
 pub mod error;
 mod layer;

@@ -61,6 +61,7 @@ impl From<&Config> for Limits {
     fn from(config: &Config) -> Self {
         let api = &config.api;
         Self {
+            max_connections: api.max_connections,
             max_concurrent_streams: api.max_concurrent_streams,
             max_message_bytes: usize::try_from(api.max_message_bytes.bytes()).unwrap_or(usize::MAX),
             max_header_bytes: u32::try_from(api.max_header_bytes.bytes()).unwrap_or(u32::MAX),

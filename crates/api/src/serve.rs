@@ -8,16 +8,18 @@ use scheduler_proto::v1::scheduler_service_server::SchedulerServiceServer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
 
+use crate::connections::{Bounds, accept};
 use crate::layer::Mark;
 use crate::{Service, TokenKey, metrics};
 
 /// How the server is bounded.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
     /// Streams at once on one connection.
     pub max_concurrent_streams: u32,
     /// Largest request, bytes. A batch of 1,000 small jobs and a job of 1 MiB fit the default.
@@ -39,6 +41,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            max_connections: 10_000,
             max_concurrent_streams: 1_000,
             max_message_bytes: 16 << 20,
             max_header_bytes: 16 << 10,
@@ -118,7 +121,14 @@ pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) 
                 .await;
         }
     };
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = accept(
+        listener,
+        Bounds {
+            at_once: limits.max_connections,
+            silence: limits.keepalive,
+            closing: drain.clone(),
+        },
+    );
     bounded(
         router.serve_with_incoming_shutdown(incoming, told),
         drain,
