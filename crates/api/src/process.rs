@@ -6,6 +6,7 @@ use scheduler_service::config::Config;
 use scheduler_service::run::Context;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Deps, Limits, TokenKey, metrics, serve};
 
@@ -24,21 +25,26 @@ pub async fn run(context: Context) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("opening port {}", config.api.port))?;
 
-    let drain = context.shutdown.drain_token();
+    // Jobs that are accepted until the last moment are looked after until then.
+    let served = CancellationToken::new();
     let (keeper, owner) = (
         engine.clone(),
         format!("{}-{}", context.instance, engine.entropy().uuid().simple()),
     );
     context
         .tasks
-        .spawn("upkeep", upkeep::run(keeper, owner, drain.clone()));
+        .spawn("upkeep", upkeep::run(keeper, owner, served.clone()));
     let deps = Deps {
         tokens: token_key(config),
         limits: Limits::from(config),
         instance: context.instance.clone(),
         engine: engine.clone(),
     };
-    context.tasks.spawn("grpc", serve(listener, deps, drain));
+    let stop = context.shutdown.stop();
+    context.tasks.spawn("grpc", async move {
+        let _last = served.drop_guard();
+        serve(listener, deps, stop).await
+    });
     context.readiness.open(engine.checks());
     context.tasks.join().await
 }

@@ -1,5 +1,6 @@
 //! `tsctl dev`: API, worker, store and queue in one process, with nothing to install.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -78,11 +79,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         engine,
         instance: "dev".to_owned(),
         limits: Limits {
-            drain_grace: Duration::from_secs(2),
+            // Nobody else is there to send calls to.
+            drain_grace: Duration::ZERO,
             ..Limits::default()
         },
     };
-    scheduler_api::serve(listener, deps, stop.drain.clone()).await?;
+    scheduler_api::serve(listener, deps, stop.clone()).await?;
     worker.await.context("the worker panicked")?;
     stop.abort.cancel();
     upkeep.await.context("the upkeep panicked")?;
@@ -182,8 +184,9 @@ async fn interrupted(stop: Stop) {
 }
 
 fn cancel(token: &CancellationToken) {
-    eprintln!("stopping");
     token.cancel();
+    // The terminal may be gone, which is a reason to stop and not to panic.
+    let _ = writeln!(std::io::stderr(), "stopping");
 }
 
 async fn signalled() -> std::io::Result<()> {

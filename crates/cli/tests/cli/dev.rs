@@ -1,7 +1,9 @@
 //! `tsctl dev` as a process.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Child;
+use std::net::TcpStream;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use super::tsctl;
 
@@ -46,4 +48,28 @@ impl Drop for Dev {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "measures a process")]
+fn an_idle_one_stops_at_once_even_with_a_silent_connection() {
+    let mut dev = Dev::start(&[]);
+    let _silent = TcpStream::connect(dev.address.trim_start_matches("http://")).unwrap();
+    // Let it be accepted: in the backlog it would not count.
+    std::thread::sleep(Duration::from_millis(200));
+    let pid = dev.process.id().to_string();
+    let begun = Instant::now();
+    assert!(
+        Command::new("kill")
+            .args(["-s", "INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(dev.process.wait().unwrap().code(), Some(0));
+    assert!(
+        begun.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        begun.elapsed()
+    );
 }
