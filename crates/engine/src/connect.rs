@@ -93,6 +93,7 @@ fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
     let redis = &config.redis;
     let queue = RedisQueue::connect(RedisOptions {
         url: redis.connection_url().expose_secret().to_owned(),
+        ssl_root_cert: redis.ssl_root_cert.clone().map(Into::into),
         max_connections: redis.max_connections,
         connect_timeout: redis.connect_timeout,
         command_timeout: redis.command_timeout,
