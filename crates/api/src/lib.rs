@@ -9,6 +9,7 @@ mod connections;
 pub mod convert;
 pub mod error;
 mod layer;
+mod malformed;
 pub mod metrics;
 mod page_token;
 mod process;

@@ -1,10 +1,13 @@
-//! The server as connections and signals see it, on memory backends.
+//! The server as connections, signals and raw bytes see it, on memory backends.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::PathAndQuery;
+use prost::Message as _;
+use prost::bytes::{Buf as _, BufMut as _};
 use scheduler_api::{Deps, Limits, TokenKey, serve};
 use scheduler_domain::{SystemClock, SystemEntropy};
 use scheduler_engine::{Engine, Options};
@@ -17,11 +20,14 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
-use tonic::{Code, Status};
+use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt as _;
 
 type Client = SchedulerServiceClient<Channel>;
 
@@ -195,4 +201,137 @@ async fn an_idle_server_without_a_grace_stops_at_once_whoever_is_connected() {
     // Far less than the linger after the last call, which is for clients that have an answer to read.
     let took = ended(&mut server).await;
     assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+/// Sends bytes as they are, and does not look at what comes back.
+#[derive(Default)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = ();
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = ();
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
+        from.advance(from.remaining());
+        Ok(Some(()))
+    }
+}
+
+/// Calls SubmitJob with these bytes.
+async fn submit_raw(channel: &Channel, bytes: Vec<u8>) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel.clone());
+    grpc.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/scheduler.v1.SchedulerService/SubmitJob");
+    grpc.unary(Request::new(bytes), path, Raw).await.map(drop)
+}
+
+fn request() -> v1::SubmitJobRequest {
+    let job = v1::Job {
+        r#type: "noop".to_owned(),
+        priority: 3,
+        payload_json: "{}".to_owned(),
+        labels: [("label".to_owned(), "value".to_owned())].into(),
+        ..v1::Job::default()
+    };
+    v1::SubmitJobRequest { job: Some(job) }
+}
+
+async fn rows(server: &Server) -> usize {
+    let request = v1::ListJobsRequest {
+        page_size: 1_000,
+        ..v1::ListJobsRequest::default()
+    };
+    server
+        .client()
+        .await
+        .list_jobs(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .jobs
+        .len()
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_is_an_invalid_argument_that_names_the_field_and_leaves_no_row() {
+    let server = Server::start(Limits::default()).await;
+    let channel = server.channel().await;
+    for (text, field) in [
+        ("noop", "job.type"),
+        ("{}", "job.payload_json"),
+        ("value", "job.labels"),
+    ] {
+        let mut bytes = request().encode_to_vec();
+        let at = bytes
+            .windows(text.len())
+            .position(|some| some == text.as_bytes())
+            .unwrap();
+        bytes[at] = 0xff;
+        let refused = submit_raw(&channel, bytes).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+        assert!(refused.message().contains("UTF-8"), "{refused:?}");
+        let details = refused.get_error_details();
+        assert_eq!(details.bad_request().unwrap().field_violations[0].field, field);
+        assert_eq!(details.error_info().unwrap().reason, "MALFORMED_REQUEST");
+        assert!(refused.metadata().contains_key("x-request-id"));
+    }
+    assert_eq!(rows(&server).await, 0);
+}
+
+#[tokio::test]
+async fn whatever_bytes_come_the_answer_is_a_refusal_or_a_row_and_never_a_panic() {
+    let server = Server::start(Limits::default()).await;
+    let channel = server.channel().await;
+    // Always the same: a failure can be looked at.
+    let mut state = 42_u64;
+    let mut random = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let mut accepted = 0;
+    for n in 0..600 {
+        let mut bytes = request().encode_to_vec();
+        if n % 3 == 0 {
+            bytes = (0..random(200))
+                .map(|_| u8::try_from(random(256)).unwrap())
+                .collect();
+        } else {
+            for _ in 0..=random(4) {
+                let at = random(bytes.len());
+                bytes[at] = u8::try_from(random(256)).unwrap();
+            }
+        }
+        match submit_raw(&channel, bytes.clone()).await {
+            Ok(()) => accepted += 1,
+            Err(refused) => assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?} {bytes:?}"),
+        }
+    }
+    assert_eq!(rows(&server).await, accepted);
 }
