@@ -20,6 +20,13 @@ pub const DOMAIN: &str = "task-scheduler";
 pub enum Error {
     /// Fields are wrong: every one of them.
     Invalid(Vec<Invalid>),
+    /// The request is not what the schema says.
+    Malformed {
+        /// Which field, if that can be told.
+        field: String,
+        /// As the decoder puts it.
+        why: String,
+    },
     /// The page token is not one of ours, or not for these filters.
     PageToken,
     /// There is no such job.
@@ -98,6 +105,17 @@ impl Error {
                         .add_bad_request_violation(&fault.field, &fault.allowed);
                 }
                 shown.fields = faults.iter().map(|f| f.field.clone()).collect();
+                shown
+            }
+            Self::Malformed { field, why } => {
+                let message = if field.is_empty() {
+                    format!("the request cannot be decoded: {why}")
+                } else {
+                    format!("{field}: {why}")
+                };
+                let mut shown = Shown::new(Code::InvalidArgument, "MALFORMED_REQUEST", message);
+                shown.details.add_bad_request_violation(field, why);
+                shown.fields = vec![field.clone()];
                 shown
             }
             Self::PageToken => {

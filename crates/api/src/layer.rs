@@ -10,6 +10,8 @@ use scheduler_domain::Entropy;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
+use crate::malformed;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 /// A longer request id from outside is replaced.
@@ -76,9 +78,11 @@ where
             request.id = request_id.to_str().unwrap_or_default(),
             path = request.uri().path()
         );
+        let path = request.uri().path().to_owned();
         let answer = self.inner.call(request).instrument(span);
         Box::pin(async move {
             let mut response = answer.await?;
+            malformed::rewrite(&path, response.headers_mut());
             response.headers_mut().insert(REQUEST_ID, request_id);
             response.headers_mut().insert(SERVED_BY, served_by);
             Ok(response)

@@ -5,9 +5,11 @@
 //!
 //! To add an RPC: declare it in the proto file, regenerate, write `rpc/<verb>.rs`, and name it in `service.rs`.
 
+mod connections;
 pub mod convert;
 pub mod error;
 mod layer;
+mod malformed;
 pub mod metrics;
 mod page_token;
 mod process;

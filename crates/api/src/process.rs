@@ -6,8 +6,9 @@ use scheduler_service::config::Config;
 use scheduler_service::run::Context;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::{Deps, Limits, TokenKey, serve};
+use crate::{Deps, Limits, TokenKey, metrics, serve};
 
 /// Runs until the process is told to stop.
 ///
@@ -15,6 +16,7 @@ use crate::{Deps, Limits, TokenKey, serve};
 /// When a backend cannot be reached at the start, a port is taken, or a part of the process ends early.
 pub async fn run(context: Context) -> anyhow::Result<()> {
     let config = &context.config;
+    scheduler_service::metrics::describe(metrics::METRICS);
     context.serve_side_port().await?;
     let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
         .await
@@ -23,21 +25,26 @@ pub async fn run(context: Context) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("opening port {}", config.api.port))?;
 
-    let drain = context.shutdown.drain_token();
+    // Jobs that are accepted until the last moment are looked after until then.
+    let served = CancellationToken::new();
     let (keeper, owner) = (
         engine.clone(),
         format!("{}-{}", context.instance, engine.entropy().uuid().simple()),
     );
     context
         .tasks
-        .spawn("upkeep", upkeep::run(keeper, owner, drain.clone()));
+        .spawn("upkeep", upkeep::run(keeper, owner, served.clone()));
     let deps = Deps {
         tokens: token_key(config),
         limits: Limits::from(config),
         instance: context.instance.clone(),
         engine: engine.clone(),
     };
-    context.tasks.spawn("grpc", serve(listener, deps, drain));
+    let stop = context.shutdown.stop();
+    context.tasks.spawn("grpc", async move {
+        let _last = served.drop_guard();
+        serve(listener, deps, stop).await
+    });
     context.readiness.open(engine.checks());
     context.tasks.join().await
 }
@@ -60,6 +67,7 @@ impl From<&Config> for Limits {
     fn from(config: &Config) -> Self {
         let api = &config.api;
         Self {
+            max_connections: api.max_connections,
             max_concurrent_streams: api.max_concurrent_streams,
             max_message_bytes: usize::try_from(api.max_message_bytes.bytes()).unwrap_or(usize::MAX),
             max_header_bytes: u32::try_from(api.max_header_bytes.bytes()).unwrap_or(u32::MAX),

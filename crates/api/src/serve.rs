@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use scheduler_engine::Engine;
 use scheduler_proto::v1::scheduler_service_server::SchedulerServiceServer;
+use scheduler_service::shutdown::Stop;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
 
+use crate::connections::{Bounds, accept};
 use crate::layer::Mark;
-use crate::{Service, TokenKey};
+use crate::{Service, TokenKey, metrics};
+
+/// After the last call was answered, clients have so long to take the answer and hang up.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How the server is bounded.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Connections at once; further ones wait to be accepted.
+    pub max_connections: usize,
     /// Streams at once on one connection.
     pub max_concurrent_streams: u32,
     /// Largest request, bytes. A batch of 1,000 small jobs and a job of 1 MiB fit the default.
@@ -30,7 +37,7 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// A connection that is silent for so long is asked whether it lives.
     pub keepalive: Duration,
-    /// After the drain began, calls in flight have so long.
+    /// After the drain began, calls are still taken for so long: whoever sends them needs the time to notice.
     pub drain_grace: Duration,
     /// Whether the reflection service is served.
     pub reflection: bool,
@@ -39,6 +46,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            max_connections: 10_000,
             max_concurrent_streams: 1_000,
             max_message_bytes: 16 << 20,
             max_header_bytes: 16 << 10,
@@ -63,27 +71,32 @@ pub struct Deps {
     pub limits: Limits,
 }
 
-/// Serves on `listener` until `drain` is cancelled; then health says NOT_SERVING, streams end, calls in flight finish, and what
-/// does not within the grace is cut off.
+/// Serves on `listener` until `stop` says so.
+///
+/// When the drain begins, health says NOT_SERVING, and calls are still taken for the grace. Then nothing more is accepted, watches
+/// end, and calls in flight finish, for which they have as long as any call. An abort ends all that at once.
 ///
 /// # Errors
 /// When the listener fails, or the descriptor set cannot be served.
-pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Result<()> {
     let Deps {
         engine,
         tokens,
         instance,
         limits,
     } = deps;
+    metrics::begin();
     let (health, health_service) = tonic_health::server::health_reporter();
     let mark = Mark::new(&instance, engine.entropy().clone());
+    let closing = CancellationToken::new();
     let service = Service::new(
         engine,
         tokens,
         limits.max_watchers,
         limits.request_timeout,
-        drain.clone(),
+        closing.clone(),
     );
+    let calls = service.calls.clone();
     let service = SchedulerServiceServer::new(service).max_decoding_message_size(limits.max_message_bytes);
     health.set_serving::<SchedulerServiceServer<Service>>().await;
 
@@ -108,20 +121,33 @@ pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) 
     let address = listener.local_addr()?;
     info!(%address, "serving gRPC");
     let told = {
-        let drain = drain.clone();
+        let (stop, closing) = (stop.clone(), closing.clone());
         async move {
-            drain.cancelled().await;
+            stop.drain.cancelled().await;
             health.set_not_serving::<SchedulerServiceServer<Service>>().await;
             health
                 .set_service_status("", tonic_health::ServingStatus::NotServing)
                 .await;
+            // Only the grace's end is of interest, not why.
+            let _ = tokio::time::timeout(limits.drain_grace, stop.abort.cancelled()).await;
+            info!("taking no more calls");
+            closing.cancel();
         }
     };
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = accept(
+        listener,
+        Bounds {
+            at_once: limits.max_connections,
+            silence: limits.keepalive,
+            closing: closing.clone(),
+        },
+    );
     bounded(
         router.serve_with_incoming_shutdown(incoming, told),
-        drain,
-        limits.drain_grace,
+        closing,
+        stop.abort,
+        calls,
+        limits.request_timeout,
     )
     .await
 }
@@ -129,16 +155,24 @@ pub async fn serve(listener: TcpListener, deps: Deps, drain: CancellationToken) 
 /// `serve_with_shutdown` alone can wait for ever for a client that does not hang up (hyperium/hyper#4170).
 async fn bounded(
     server: impl Future<Output = Result<(), tonic::transport::Error>>,
-    drain: CancellationToken,
-    grace: Duration,
+    closing: CancellationToken,
+    abort: CancellationToken,
+    calls: TaskTracker,
+    longest: Duration,
 ) -> anyhow::Result<()> {
     let overdue = async {
-        drain.cancelled().await;
-        tokio::time::sleep(grace).await;
+        closing.cancelled().await;
+        calls.close();
+        let answered = async {
+            calls.wait().await;
+            tokio::time::sleep(LINGER).await;
+        };
+        let answered = tokio::time::timeout(longest, answered);
+        abort.run_until_cancelled(answered).await;
     };
     tokio::select! {
         served = server => served?,
-        () = overdue => warn!("connections are still open after the grace, closing them"),
+        () = overdue => warn!("connections are still open, closing them"),
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use scheduler_proto::v1;
 use scheduler_proto::v1::scheduler_service_server::SchedulerService;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
@@ -21,25 +22,28 @@ pub struct Service {
     pub(crate) engine: Engine,
     pub(crate) tokens: TokenKey,
     pub(crate) watchers: Arc<Semaphore>,
-    pub(crate) draining: CancellationToken,
+    pub(crate) closing: CancellationToken,
+    /// Has a token for each call that is not answered to its end.
+    pub(crate) calls: TaskTracker,
     timeout: Duration,
 }
 
 impl Service {
-    /// `max_watchers` streams at most; every other call is answered within `timeout`; streams end when `draining` is cancelled.
+    /// `max_watchers` streams at most; every other call is answered within `timeout`; streams end when `closing` is cancelled.
     #[must_use]
     pub fn new(
         engine: Engine,
         tokens: TokenKey,
         max_watchers: usize,
         timeout: Duration,
-        draining: CancellationToken,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             engine,
             tokens,
             watchers: Arc::new(Semaphore::new(max_watchers)),
-            draining,
+            closing,
+            calls: TaskTracker::new(),
             timeout,
         }
     }
@@ -50,6 +54,7 @@ impl Service {
         method: &'static str,
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Status> {
+        let _call = self.calls.token();
         let begun = tokio::time::Instant::now();
         let answer = tokio::time::timeout(self.timeout, call)
             .await

@@ -10,6 +10,7 @@ use scheduler_engine::{Engine, Options};
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
 use scheduler_proto::v1::{self, Job, JobState};
 use scheduler_queue::MemoryQueue;
+use scheduler_service::shutdown::Stop;
 use scheduler_store::MemoryStore;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -36,9 +37,9 @@ async fn start() -> (Client, CancellationToken) {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let drain = CancellationToken::new();
+    let stop = Stop::default();
     let limits = Limits {
-        drain_grace: Duration::from_secs(2),
+        drain_grace: Duration::ZERO,
         ..Limits::default()
     };
     let deps = Deps {
@@ -47,8 +48,11 @@ async fn start() -> (Client, CancellationToken) {
         instance: "api-0".to_owned(),
         limits,
     };
-    tokio::spawn(serve(listener, deps, drain.clone()));
-    (Client::connect(format!("http://{address}")).await.unwrap(), drain)
+    tokio::spawn(serve(listener, deps, stop.clone()));
+    (
+        Client::connect(format!("http://{address}")).await.unwrap(),
+        stop.drain,
+    )
 }
 
 fn job() -> Job {

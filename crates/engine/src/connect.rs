@@ -20,11 +20,13 @@ pub enum Keep {
     InMemory,
 }
 
-/// An engine over the backends chosen, with the system's clock. Brings the schema up to date if so configured.
+/// An engine over the backends chosen, with the system's clock. Brings the schema up to date if so configured, and describes the
+/// metrics of what it connects.
 ///
 /// # Errors
 /// When a backend cannot be reached within its connect timeout, or the schema is not the one this build needs.
 pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) -> Result<Engine, Error> {
+    crate::metrics::describe();
     let store = match store {
         Keep::InMemory => Arc::new(MemoryStore::new()) as SharedStore,
         Keep::Configured => connect_store(config, instance).await?,
@@ -91,6 +93,7 @@ fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
     let redis = &config.redis;
     let queue = RedisQueue::connect(RedisOptions {
         url: redis.connection_url().expose_secret().to_owned(),
+        ssl_root_cert: redis.ssl_root_cert.clone().map(Into::into),
         max_connections: redis.max_connections,
         connect_timeout: redis.connect_timeout,
         command_timeout: redis.command_timeout,

@@ -56,8 +56,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
                     if taken == 0 {
                         return;
                     }
-                    metrics::histogram!(crate::metrics::BATCH, "lane" => name)
-                        .record(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
+                    crate::metrics::batch(name, taken);
                     let (items, replies): (Vec<T>, Vec<_>) =
                         calls.drain(..).map(|call| (call.item, call.reply)).unzip();
                     for (reply, answer) in replies.into_iter().zip(process(items).await) {

@@ -37,6 +37,7 @@ use crate::{Engine, Error};
 
 /// Runs all loops until `stop`. `owner` names this process in elections.
 pub async fn run(engine: Engine, owner: String, stop: CancellationToken) {
+    crate::metrics::begin();
     tokio::join!(
         Promoter::new(engine.clone()).run(stop.clone()),
         Reaper::new(engine.clone(), owner.clone()).run(stop.clone()),

@@ -11,6 +11,9 @@ pub const DROPPED: &str = "queue_entries_dropped_total";
 /// Keys of the wrong type that were dropped.
 pub const MENDED: &str = "queue_keys_mended_total";
 
+/// Time spent waiting for a connection to wait on.
+pub const POOL_WAIT: &str = "queue_pool_wait_seconds";
+
 /// Every metric of this crate.
 pub const METRICS: &[Descriptor] = &[
     Descriptor::histogram(
@@ -22,6 +25,11 @@ pub const METRICS: &[Descriptor] = &[
     Descriptor::counter(
         DROPPED,
         "Entries that a claim found already leased under their epoch or a higher one, or malformed, and dropped.",
+        &[],
+    ),
+    Descriptor::histogram(
+        POOL_WAIT,
+        "Time spent waiting for a Redis connection of the pool, which only waits for work take from.",
         &[],
     ),
     Descriptor::counter(

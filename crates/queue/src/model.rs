@@ -42,8 +42,10 @@ pub struct Claimed {
 /// What a promotion did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Promoted {
-    /// Entries made ready.
+    /// Entries that left the delayed ones.
     pub moved: usize,
+    /// Of these, how many became ready, by priority in the order of [`Priority::ALL`].
+    pub by_priority: [usize; Priority::ALL.len()],
     /// How long until the next delayed entry is due; `None` when there is none.
     pub next_in: Option<Duration>,
 }

@@ -73,10 +73,10 @@ impl RedisQueue {
     /// calls fail until it is. Must be called inside a runtime.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the URL is not one.
+    /// [`Error::Unavailable`] when the URL is not one, or the file with the certificate authorities cannot be read.
     pub fn connect(options: RedisOptions) -> Result<Self, Error> {
         let failed = |error| Error::unavailable("reading the address of Redis", error);
-        let address = link::address(&options.url).map_err(failed)?;
+        let address = link::address(&options).map_err(failed)?;
         let client = Client::open(address.clone()).map_err(failed)?;
         let keys = Arc::new(Keys::new(&options.key_prefix));
         Ok(Self {

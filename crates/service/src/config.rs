@@ -1,4 +1,4 @@
-//! Typed configuration: defaults < file < environment < flags.
+//! Typed configuration: defaults < file < `.env` < environment < flags.
 //!
 //! Invariants:
 //! - a [`Config`] that [`Config::load`] returned obeys every limit and rule of `docs/CONFIG.md`;
@@ -99,21 +99,35 @@ impl Config {
     pub fn load(role: Role, sources: &Sources) -> Result<Loaded, ConfigErrors> {
         let table = Table::new();
         let layer = || Layer::new(&table);
-        let file_name = sources
-            .file
-            .clone()
-            .or_else(|| sources.env.get("SCHEDULER_CONFIG").map(PathBuf::from));
+        let mut faults = Vec::new();
+        let dotenv = sources.dotenv.as_deref().map(Environment::of_file);
+        let dotenv = dotenv
+            .transpose()
+            .unwrap_or_else(|fault| {
+                faults.push(fault);
+                None
+            })
+            .unwrap_or_default();
+        let named = |env: &Environment| env.get("SCHEDULER_CONFIG").map(PathBuf::from);
+        let file_name = sources.file.clone();
+        let file_name = file_name
+            .or_else(|| named(&sources.env))
+            .or_else(|| named(&dotenv));
 
         let (mut file, mut flat, mut env, mut rust_log, mut flags) =
             (layer(), layer(), layer(), layer(), layer());
         file_name.iter().for_each(|path| file.file(path));
+        let (mut low_flat, mut low_env, mut low_rust_log) = (layer(), layer(), layer());
+        low_flat.flat_names(&dotenv, role);
+        low_env.env(&dotenv);
+        low_rust_log.rust_log(&dotenv);
         let names = flat.flat_names(&sources.env, role);
         env.env(&sources.env);
         rust_log.rust_log(&sources.env);
         flags.flags(&sources.set);
 
-        let mut faults = Vec::new();
-        let merged = [file, flat, env, rust_log, flags]
+        let layers = [file, low_flat, low_env, low_rust_log, flat, env, rust_log, flags];
+        let merged = layers
             .into_iter()
             .fold(config::Config::builder(), |builder, layer| {
                 builder.add_source(layer.finish(&mut faults))

@@ -20,6 +20,15 @@ pub struct Shutdown {
     timeout: Duration,
 }
 
+/// When a part of a process is to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Take no more, finish what runs.
+    pub drain: CancellationToken,
+    /// End now. Without a drain before it, it does nothing.
+    pub abort: CancellationToken,
+}
+
 impl Shutdown {
     /// Nothing is stopping yet. Once a drain has begun, [`Shutdown::listen`] aborts it after `timeout`.
     #[must_use]
@@ -43,6 +52,15 @@ impl Shutdown {
     #[must_use]
     pub fn abort_token(&self) -> CancellationToken {
         self.abort.clone()
+    }
+
+    /// Both tokens, for a part of the process.
+    #[must_use]
+    pub fn stop(&self) -> Stop {
+        Stop {
+            drain: self.drain_token(),
+            abort: self.abort_token(),
+        }
     }
 
     /// Whether the drain has begun.

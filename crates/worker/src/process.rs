@@ -7,7 +7,7 @@ use scheduler_engine::Keep;
 use scheduler_service::config::Role;
 use scheduler_service::run::{self, Context};
 
-use crate::{Options, Registry, Stop, metrics, runner};
+use crate::{Options, Registry, metrics, runner};
 
 /// A whole worker process called `name`, from its arguments to its exit code: `handlers` makes the registry.
 ///
@@ -34,10 +34,7 @@ pub async fn run_process(context: Context, registry: Registry) -> anyhow::Result
     let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
         .await
         .context("connecting to the database and Redis")?;
-    let stop = Stop {
-        drain: context.shutdown.drain_token(),
-        abort: context.shutdown.abort_token(),
-    };
+    let stop = context.shutdown.stop();
     context
         .tasks
         .spawn("worker", runner::run(engine.clone(), registry, options, stop));

@@ -40,7 +40,8 @@ use held::Held;
 use pace::Pace;
 use pulse::Pulse;
 
-pub use options::{Options, Stop};
+pub use options::Options;
+pub use scheduler_service::shutdown::Stop;
 
 /// Reports that may be on their way at once: past this, nothing is taken and slots wait before they begin another job.
 const REPORTS: usize = 4_096;

@@ -108,10 +108,13 @@ fn accepted(submitted: Submitted) -> Result<(JobId, bool), Error> {
     match submitted {
         Submitted::Created(job) => Ok((job.id, false)),
         Submitted::Existing(job) => Ok((job.id, true)),
-        Submitted::Conflict { existing, fields } => Err(Error::Conflict {
-            existing: existing.id,
-            fields,
-        }),
+        Submitted::Conflict { existing, fields } => {
+            metrics::refused("conflict");
+            Err(Error::Conflict {
+                existing: existing.id,
+                fields,
+            })
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::service::Service;
 pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<v1::JobEvent, Status>> + Send>>;
 
 impl Service {
-    /// A job's changes from `after_sequence` on. Ends after the final one, and when this replica drains: the client goes on
+    /// A job's changes from `after_sequence` on. Ends after the final one, and when this replica stops taking calls: the client goes on
     /// elsewhere from the last sequence number it has seen.
     pub(crate) async fn watch(&self, request: &v1::WatchJobRequest) -> Result<Events, Error> {
         let id = convert::job_id("job_id", &request.job_id)?;
@@ -32,18 +32,19 @@ impl Service {
         }
         let after = (request.after_sequence > 0).then_some(Sequence(request.after_sequence));
         let watch = self.engine.watch(id, after).await;
-        let draining = self.draining.clone();
-        let events = futures::stream::unfold(Some((watch, draining, place)), |state| async move {
-            let (mut watch, draining, place) = state?;
+        let closing = self.closing.clone();
+        let place = (place, self.calls.token());
+        let events = futures::stream::unfold(Some((watch, closing, place)), |state| async move {
+            let (mut watch, closing, place) = state?;
             let change = tokio::select! {
                 change = watch.next() => change,
-                () = draining.cancelled() => {
+                () = closing.cancelled() => {
                     let error = Error::Engine(scheduler_engine::Error::Stopped);
                     return Some((Err(error.into()), None));
                 }
             };
             match change {
-                Ok(Some(Change(job))) => Some((Ok(convert::event(job)), Some((watch, draining, place)))),
+                Ok(Some(Change(job))) => Some((Ok(convert::event(job)), Some((watch, closing, place)))),
                 Ok(None) => None,
                 Err(error) => Some((Err(Error::from(error).into()), None)),
             }

@@ -1,6 +1,7 @@
 //! `tsctl dev`: API, worker, store and queue in one process, with nothing to install.
 
-use std::net::Ipv4Addr;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use scheduler_api::{Deps, Limits, TokenKey};
 use scheduler_engine::{Engine, Keep, upkeep};
 use scheduler_queue::Served;
 use scheduler_service::config::Config;
+use scheduler_service::http::{self, Readiness};
+use scheduler_service::metrics;
 use scheduler_worker::{Options, Registry, Stop, handlers};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,9 @@ pub(crate) struct Args {
     /// Dispatch jobs through this Redis instead of in memory.
     #[arg(long, value_name = "URL", env = "REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
+    /// Serve /metrics, /health and /ready on this port; 0 takes any free one.
+    #[arg(long, value_name = "PORT")]
+    metrics_port: Option<u16>,
     /// Jobs that run at once.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     concurrency: u16,
@@ -46,10 +52,11 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let config = config(&args);
     let registry = handlers::built_in(&config.worker)?;
-    let engine = engine(&args, &config).await?;
-    announce(&args, address.port(), &registry);
-
     let stop = Stop::default();
+    let side = SidePort::open(&args, &stop).await?;
+    let engine = engine(&args, &config).await?;
+    announce(&args, address.port(), side.as_ref(), &registry);
+
     let upkeep = tokio::spawn(upkeep::run(engine.clone(), "dev".to_owned(), stop.abort.clone()));
     let worker = tokio::spawn(scheduler_worker::run(
         engine.clone(),
@@ -64,16 +71,20 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         stop.clone(),
     ));
     tokio::spawn(interrupted(stop.clone()));
+    if let Some(side) = &side {
+        side.readiness.open(engine.checks());
+    }
     let deps = Deps {
         tokens: TokenKey::from_secret(&engine.entropy().uuid().to_string()),
         engine,
         instance: "dev".to_owned(),
         limits: Limits {
-            drain_grace: Duration::from_secs(2),
+            // Nobody else is there to send calls to.
+            drain_grace: Duration::ZERO,
             ..Limits::default()
         },
     };
-    scheduler_api::serve(listener, deps, stop.drain.clone()).await?;
+    scheduler_api::serve(listener, deps, stop.clone()).await?;
     worker.await.context("the worker panicked")?;
     stop.abort.cancel();
     upkeep.await.context("the upkeep panicked")?;
@@ -100,7 +111,39 @@ async fn engine(args: &Args, config: &Config) -> anyhow::Result<Engine> {
         .context("connecting to the backends named")
 }
 
-fn announce(args: &Args, port: u16, registry: &Registry) {
+/// What a whole process serves beside gRPC, if asked for.
+struct SidePort {
+    address: SocketAddr,
+    readiness: Readiness,
+}
+
+impl SidePort {
+    async fn open(args: &Args, stop: &Stop) -> anyhow::Result<Option<Self>> {
+        let Some(port) = args.metrics_port else {
+            return Ok(None);
+        };
+        let recorder = metrics::install()?;
+        recorder.build_info("tsctl-dev");
+        for metrics in [
+            scheduler_api::metrics::METRICS,
+            scheduler_worker::metrics::METRICS,
+        ] {
+            metrics::describe(metrics);
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .with_context(|| format!("metrics port {port} cannot be opened"))?;
+        let address = listener.local_addr()?;
+        let readiness = Readiness::new(stop.drain.clone());
+        let router = http::router(recorder.clone(), readiness.clone());
+        tokio::spawn(recorder.upkeep(stop.abort.clone()));
+        // Until the process ends.
+        tokio::spawn(http::serve(listener, router, CancellationToken::new()));
+        Ok(Some(Self { address, readiness }))
+    }
+}
+
+fn announce(args: &Args, port: u16, side: Option<&SidePort>, registry: &Registry) {
     let place = |url: &Option<String>, name| {
         if url.is_some() {
             name
@@ -110,6 +153,9 @@ fn announce(args: &Args, port: u16, registry: &Registry) {
     };
     eprintln!("task scheduler {} (dev)", env!("CARGO_PKG_VERSION"));
     eprintln!("  gRPC    localhost:{port}   (grpcurl -plaintext localhost:{port} list)");
+    if let Some(side) = side {
+        eprintln!("  metrics http://localhost:{}/metrics", side.address.port());
+    }
     eprintln!("  jobs    {}", place(&args.database_url, "in the database"));
     eprintln!("  queue   {}", place(&args.redis_url, "in Redis"));
     eprintln!(
@@ -138,8 +184,9 @@ async fn interrupted(stop: Stop) {
 }
 
 fn cancel(token: &CancellationToken) {
-    eprintln!("stopping");
     token.cancel();
+    // The terminal may be gone, which is a reason to stop and not to panic.
+    let _ = writeln!(std::io::stderr(), "stopping");
 }
 
 async fn signalled() -> std::io::Result<()> {

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod basics;
+mod dev;
 mod dlq;
 mod doctor;
 mod failures;
 mod follow;
 mod jobs;
+mod metrics;
 mod submit;
 
 use std::io::Write as _;

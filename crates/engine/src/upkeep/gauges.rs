@@ -46,8 +46,7 @@ impl Gauges {
             *oldest = (*oldest).max(depth.oldest.unwrap_or_default());
         }
         for (priority, (ready, oldest)) in by_priority {
-            metrics::gauge!(names::QUEUE_DEPTH, "priority" => priority.name()).set(number(ready));
-            metrics::gauge!(names::OLDEST_AGE, "priority" => priority.name()).set(oldest.as_secs_f64());
+            names::ready(priority, number(ready), oldest.as_secs_f64());
         }
         let sizes = overview.sizes;
         metrics::gauge!(names::PROCESSING).set(number(sizes.leased));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scheduler_domain::Shard;
+use scheduler_domain::{Priority, Shard};
 use tokio_util::sync::CancellationToken;
 
 use super::repeat;
@@ -41,7 +41,12 @@ impl Promoter {
         for shard in Shard::all() {
             loop {
                 let promoted = self.engine.parts.queue.promote(shard, BATCH).await?;
-                metrics::counter!(crate::metrics::PROMOTED).increment(promoted.moved as u64);
+                for (priority, ready) in Priority::ALL.into_iter().zip(promoted.by_priority) {
+                    if ready > 0 {
+                        metrics::counter!(crate::metrics::PROMOTED, "priority" => priority.name())
+                            .increment(ready as u64);
+                    }
+                }
                 if promoted.moved < BATCH {
                     next = promoted.next_in.map_or(next, |due| next.min(due));
                     break;

@@ -56,6 +56,7 @@ impl Reaper {
         if expired.is_empty() {
             return Ok(0);
         }
+        metrics::counter!(crate::metrics::EXPIRED).increment(expired.len() as u64);
         let budget = parts.options.crash_budget;
         let lost = |lease: &Lease| HandOutCause::LeaseExpired {
             worker: lease.worker.clone(),

@@ -25,6 +25,7 @@ impl Upkeep for MemoryQueue {
                 match shard.entries.get(&(id, epoch)) {
                     Some(Waiting::Delayed(entry)) => {
                         let entry = entry.clone();
+                        promoted.by_priority[usize::from(entry.priority.rank())] += 1;
                         shard.make_ready(&entry);
                     }
                     _ => drop(shard.delayed.pop_first()),

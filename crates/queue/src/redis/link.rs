@@ -3,6 +3,7 @@
 //! Every call of the queue may be sent twice without harm, so a call that meets a broken connection, or a server that has become a
 //! replica, is sent again over a new one: the first call after a restart does not fail.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
-    Client, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult,
-    ServerErrorKind, Value,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
+    RedisResult, ServerErrorKind, TlsCertificates, Value,
 };
 use tracing::{info, warn};
 
@@ -26,14 +27,30 @@ const PEER_PATIENCE: Duration = Duration::from_secs(5);
 type Answers = Vec<RedisResult<Value>>;
 
 /// Where the server is, with sockets set up for small messages and lost peers.
-pub(super) fn address(url: &str) -> RedisResult<ConnectionInfo> {
+pub(super) fn address(options: &RedisOptions) -> RedisResult<ConnectionInfo> {
     let keepalive = TcpKeepalive::new()
         .with_time(PEER_PATIENCE)
         .with_interval(PEER_PATIENCE);
     let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(PEER_PATIENCE);
-    Ok(url.into_connection_info()?.set_tcp_settings(tcp))
+    let address = options.url.as_str().into_connection_info()?.set_tcp_settings(tcp);
+    if matches!(address.addr(), ConnectionAddr::TcpTls { .. }) {
+        return encrypted(address, options.ssl_root_cert.as_deref());
+    }
+    Ok(address)
+}
+
+/// The same address, with what its certificate is to be checked by.
+fn encrypted(address: ConnectionInfo, authorities: Option<&Path>) -> RedisResult<ConnectionInfo> {
+    // Other crates of the process bring another provider, and rustls does not choose among several. Whichever is there already does.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificates = TlsCertificates {
+        client_tls: None,
+        root_cert: authorities.map(std::fs::read).transpose()?,
+    };
+    let client = Client::build_with_tls(address, certificates)?;
+    Ok(client.get_connection_info().clone())
 }
 
 /// The shared connection.

@@ -1,12 +1,15 @@
 //! How to reach Redis, and the times that the scripts work with.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What a [`super::RedisQueue`] needs to know.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://[user:password@]host[:port][/database]`.
+    /// `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS.
     pub url: String,
+    /// With TLS, the file with the certificate authorities to trust instead of the public ones.
+    pub ssl_root_cert: Option<PathBuf>,
     /// Most connections for callers that block: how many may wait for work at once.
     pub max_connections: u32,
     /// Longest time that making a connection may take.
@@ -25,6 +28,7 @@ pub struct RedisOptions {
 impl std::fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RedisOptions")
+            .field("ssl_root_cert", &self.ssl_root_cert)
             .field("max_connections", &self.max_connections)
             .field("connect_timeout", &self.connect_timeout)
             .field("command_timeout", &self.command_timeout)

@@ -4,6 +4,7 @@ mod faults;
 mod footprint;
 mod foreign;
 mod server;
+mod tls;
 
 use super::scripts;
 use server::Server;

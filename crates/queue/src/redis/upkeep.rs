@@ -70,15 +70,19 @@ fn read_promoted(answer: &Value) -> Option<(Promoted, Vec<(scheduler_domain::Que
     let [moved, next, lines @ ..] = values.as_slice() else {
         return None;
     };
-    let promoted = Promoted {
+    let mut promoted = Promoted {
         moved: usize::try_from(read_number(moved)?).ok()?,
         next_in: u64::try_from(read_number(next)?).ok().map(Duration::from_micros),
+        ..Promoted::default()
     };
     let lines = lines.chunks_exact(2).map(|pair| {
-        let (queue, _) = parse_line(read_bytes(&pair[0])?)?;
-        Some((queue, usize::try_from(read_number(&pair[1])?).ok()?))
+        let (queue, priority) = parse_line(read_bytes(&pair[0])?)?;
+        let entries = usize::try_from(read_number(&pair[1])?).ok()?;
+        promoted.by_priority[usize::from(priority.rank())] += entries;
+        Some((queue, entries))
     });
-    Some((promoted, lines.collect::<Option<_>>()?))
+    let lines = lines.collect::<Option<_>>()?;
+    Some((promoted, lines))
 }
 
 async fn unknown(queue: &RedisQueue, shard: Shard, entries: &[Entry]) -> Result<Vec<Entry>, Error> {

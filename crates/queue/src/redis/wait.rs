@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::Value;
 use scheduler_domain::Shard;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tracing::debug;
 
 use super::RedisQueue;
@@ -14,7 +15,7 @@ use super::blocking::Blocking;
 use super::call::Call;
 use super::codec::read_bytes;
 use super::link::{Link, unexpected};
-use crate::{Error, Served};
+use crate::{Error, Served, metrics as names};
 
 /// A token taken, and the bell it came from.
 struct Token {
@@ -41,11 +42,13 @@ pub(super) async fn wait(
         tokio::time::sleep(longest).await;
         return Ok(None);
     }
+    let begun = Instant::now();
     let connection = queue
         .pool
         .get_owned()
         .await
         .map_err(|error| Error::unavailable(CONTEXT, error))?;
+    metrics::histogram!(names::POOL_WAIT).record(begun.elapsed());
     let (tell, told) = oneshot::channel();
     tokio::spawn(stand_at(
         connection,

@@ -20,6 +20,8 @@ pub(super) use env::FlatNames;
 #[derive(Clone, Copy)]
 pub(super) enum Origin<'a> {
     Env(&'a str),
+    /// A variable that a file of variables sets.
+    DotEnv(&'a str, &'a Path),
     File(&'a Path),
     Flag,
 }
@@ -28,7 +30,7 @@ impl Origin<'_> {
     /// How the field at `path` is spelled here.
     fn spell(self, path: &str) -> String {
         match self {
-            Self::Env(_) => reference::env_name(path),
+            Self::Env(_) | Self::DotEnv(..) => reference::env_name(path),
             Self::File(_) | Self::Flag => path.to_owned(),
         }
     }
@@ -38,6 +40,7 @@ impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env(name) => write!(f, "environment variable {name}"),
+            Self::DotEnv(name, path) => write!(f, "variable {name} in file {}", path.display()),
             Self::File(path) => write!(f, "file {}", path.display()),
             Self::Flag => f.write_str("flag --set"),
         }
@@ -110,6 +113,7 @@ impl<'a> Layer<'a> {
         };
         match origin {
             Origin::Env(name) => Fault::without_origin(name, message),
+            Origin::DotEnv(name, _) => Fault::new(name, origin, message),
             Origin::File(_) | Origin::Flag => Fault::new(path, origin, message),
         }
     }

@@ -15,10 +15,12 @@ Every process reads the same settings, in layers; a later one goes before an ear
 
 1. the defaults below;
 2. a TOML file: `--config PATH`, or the file that `SCHEDULER_CONFIG` names;
-3. the flat environment variables of the last table;
-4. `SCHEDULER__SECTION__FIELD` environment variables;
-5. `RUST_LOG`, for `telemetry.log_level`;
-6. `--set section.field=value`, as often as needed.
+3. a file `.env` in the folder that the process is started in, if there is one: lines of `NAME=value`, with the names of
+   the next three layers, in their order;
+4. the flat environment variables of the last table;
+5. `SCHEDULER__SECTION__FIELD` environment variables;
+6. `RUST_LOG`, for `telemetry.log_level`;
+7. `--set section.field=value`, as often as needed.
 
 All settings are checked before anything starts. Unknown names, unreadable values and broken rules are reported
 together, each with its source, and the process exits with code 78. `--print-config` shows what is in force.

@@ -24,6 +24,8 @@ section! {
         password: Option<SecretString> = None;
         /// Number of the database.
         db: u16 = 0;
+        /// File with the certificate authorities of the server, for `rediss://`. Without it, the public ones are trusted.
+        ssl_root_cert: Option<String> = None;
         /// Connections for commands that wait, at most.
         max_connections: u32 = 16, in 1..=1_000;
         /// Longest wait for a connection.

@@ -96,6 +96,15 @@ pub(super) const RULES: &[Rule] = &[
         holds: |c| has_scheme(c.redis.url.as_ref(), &["redis", "rediss", "valkey", "valkeys"]),
     },
     Rule {
+        fields: &["redis.ssl_root_cert"],
+        demand: "needs a redis.url that begins with rediss:// or valkeys://",
+        holds: |c| {
+            let encrypted =
+                || c.redis.url.is_some() && has_scheme(c.redis.url.as_ref(), &["rediss", "valkeys"]);
+            c.redis.ssl_root_cert.is_none() || encrypted()
+        },
+    },
+    Rule {
         fields: &["redis.host"],
         demand: "must be a host name or an IP address",
         holds: |c| c.redis.url.is_some() || c.redis.built_url().is_some(),

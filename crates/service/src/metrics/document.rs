@@ -10,7 +10,7 @@ pub fn markdown(crates: &[(&str, &[Descriptor])]) -> String {
     let mut page = "\
 # Metrics
 
-<!-- Generated from the METRICS list of each crate; UPDATE_DOCS=1 cargo test rewrites it. -->
+<!-- Generated from the METRICS list of each crate; UPDATE_DOCS=1 cargo test -p scheduler-cli rewrites it. -->
 
 Every process serves these at `/metrics` on its metrics port. Histograms have `_bucket`, `_sum` and `_count` series.
 "

@@ -20,11 +20,12 @@ pub struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// Together with `env`, all that a configuration is loaded from.
+    /// Together with `env`, all that a configuration is loaded from; `.env` in the present folder belongs to it.
     #[must_use]
     pub fn sources(self, env: Environment) -> Sources {
         Sources {
             file: self.config,
+            dotenv: Some(PathBuf::from(".env")),
             env,
             set: self.set,
         }

@@ -8,6 +8,7 @@ use crate::layers::file;
 fn faults(text: Option<&str>, env: &[(&str, &str)], set: &[&str]) -> Vec<String> {
     let file = text.map(file);
     let sources = Sources {
+        dotenv: None,
         file: file.as_ref().map(|(_, path)| path.clone()),
         env: env.iter().copied().collect(),
         set: set.iter().map(|item| (*item).to_owned()).collect(),

@@ -52,6 +52,7 @@ fn each_layer_goes_before_the_one_below() {
     let load = |env: &[(&str, &str)], set: &[&str]| {
         let set = set.iter().map(|item| (*item).to_owned()).collect();
         let sources = Sources {
+            dotenv: None,
             file: Some(path.clone()),
             env: env.iter().copied().collect(),
             set,
@@ -254,6 +255,7 @@ fn rust_log_goes_before_the_environment_and_after_the_flags() {
     assert_eq!(from_env(Role::Api, &env).telemetry.log_level, "trace");
     let set = vec!["telemetry.log_level=off".to_owned()];
     let sources = Sources {
+        dotenv: None,
         env: env.into_iter().collect(),
         set,
         file: None,
@@ -297,6 +299,7 @@ fn the_source_of_each_value_is_kept() {
     let (_directory, path) = file("[api]\nport = 7\n");
     let env = [("WORKER_POOL_SIZE", "3"), ("SCHEDULER__REDIS__DB", "1")];
     let sources = Sources {
+        dotenv: None,
         file: Some(path.clone()),
         env: env.into_iter().collect(),
         set: vec!["redis.port=1".into()],
@@ -311,4 +314,60 @@ fn the_source_of_each_value_is_kept() {
     assert_eq!(origin("redis.db"), "environment variable SCHEDULER__REDIS__DB");
     assert_eq!(origin("redis.port"), "flag --set");
     assert_eq!(loaded.origins.len(), 4);
+}
+
+#[test]
+fn a_file_of_variables_lies_below_every_variable_and_above_the_configuration_file() {
+    let (_directory, path) = file("[worker]\npool_size = 11\nclaim_batch = 11\nmetrics_port = 11\n");
+    let dotenv = path.with_file_name(".env");
+    let text = "# comment\nSCHEDULER__WORKER__POOL_SIZE=12\nexport WORKER_POOL_SIZE=7\nMETRICS_PORT=12\n\
+        COCKROACHDB_PASSWORD='p w'\nRUST_LOG=debug\nSOMEBODY_ELSES=1\n";
+    std::fs::write(&dotenv, text).unwrap();
+    let load = |env: &[(&str, &str)]| {
+        let sources = Sources {
+            file: Some(path.clone()),
+            dotenv: Some(dotenv.clone()),
+            env: env.iter().copied().collect(),
+            ..Sources::default()
+        };
+        Config::load(Role::Worker, &sources).unwrap().config
+    };
+    let config = load(&[]);
+    let worker = &config.worker;
+    assert_eq!(
+        (worker.claim_batch, worker.metrics_port, worker.pool_size),
+        (11, 12, 12)
+    );
+    assert_eq!(config.database.password.unwrap().expose_secret(), "p w");
+    assert_eq!(config.telemetry.log_level, "debug");
+    // Even a name that is lower among variables.
+    let config = load(&[("WORKER_POOL_SIZE", "13"), ("LOG_LEVEL", "warn")]);
+    assert_eq!(
+        (config.worker.pool_size, config.telemetry.log_level.as_str()),
+        (13, "warn")
+    );
+}
+
+#[test]
+fn a_file_of_variables_need_not_exist_but_its_faults_are_reported_without_its_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let dotenv = directory.path().join(".env");
+    let sources = Sources {
+        dotenv: Some(dotenv.clone()),
+        ..Sources::default()
+    };
+    assert!(Config::load(Role::Api, &sources).is_ok());
+    std::fs::write(&dotenv, "SCHEDULER__API__PROT=1\nGRPC_PORT=many\n").unwrap();
+    let faults = Config::load(Role::Api, &sources).unwrap_err().to_string();
+    assert!(
+        faults.contains("SCHEDULER__API__PROT (variable SCHEDULER__API__PROT in file"),
+        "{faults}"
+    );
+    assert!(faults.contains("variable GRPC_PORT in file"), "{faults}");
+    std::fs::write(&dotenv, "COCKROACHDB_PASSWORD=secret word\n").unwrap();
+    let faults = Config::load(Role::Api, &sources).unwrap_err().to_string();
+    assert!(
+        faults.contains(".env: has a line") && !faults.contains("secret"),
+        "{faults}"
+    );
 }

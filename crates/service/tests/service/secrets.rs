@@ -19,6 +19,7 @@ fn secret_file() -> (tempfile::TempDir, String) {
 
 fn load(env: &[(&str, &str)], file: Option<&Path>) -> Result<Config, String> {
     let sources = Sources {
+        dotenv: None,
         file: file.map(Into::into),
         env: env.iter().copied().collect(),
         set: Vec::new(),

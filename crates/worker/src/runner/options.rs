@@ -5,7 +5,6 @@ use std::time::Duration;
 use scheduler_domain::Invalid;
 use scheduler_queue::Served;
 use scheduler_service::config;
-use tokio_util::sync::CancellationToken;
 
 /// How a worker runs.
 #[derive(Debug, Clone)]
@@ -36,13 +35,4 @@ impl Options {
             drain_grace: config.drain_grace,
         })
     }
-}
-
-/// When a worker stops.
-#[derive(Debug, Clone, Default)]
-pub struct Stop {
-    /// Take no more, finish what runs.
-    pub drain: CancellationToken,
-    /// Hand everything back now. Without a drain before it, it does nothing.
-    pub abort: CancellationToken,
 }

@@ -18,8 +18,12 @@ pub(super) struct Server {
 impl Server {
     /// A running server; `None`, after saying so, where none is installed.
     pub(super) async fn start() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let Some(process) = spawn(&folder) else {
+        Self::start_in(tempfile::tempdir().unwrap(), &[]).await
+    }
+
+    /// As [`Server::start`], in this folder and with these arguments too.
+    pub(super) async fn start_in(folder: tempfile::TempDir, args: &[&str]) -> Option<Self> {
+        let Some(process) = spawn(&folder, args) else {
             // Past the test harness, which would keep it to itself.
             writeln!(std::io::stderr(), "SKIPPED: redis-server is not installed").unwrap();
             return None;
@@ -34,16 +38,20 @@ impl Server {
     }
 
     pub(super) fn queue(&self) -> RedisQueue {
-        RedisQueue::connect(RedisOptions {
+        RedisQueue::connect(self.options()).unwrap()
+    }
+
+    pub(super) fn options(&self) -> RedisOptions {
+        RedisOptions {
             url: self.url(),
+            ssl_root_cert: None,
             max_connections: 4,
             connect_timeout: Duration::from_millis(300),
             command_timeout: Duration::from_millis(300),
             key_prefix: "t:".to_owned(),
             aging_step: Duration::from_secs(10),
             lease: Duration::from_secs(30),
-        })
-        .unwrap()
+        }
     }
 
     /// A connection for what an operator or an intruder does, once the server answers.
@@ -79,14 +87,14 @@ impl Server {
 
     /// Starts it again after [`Server::kill`].
     pub(super) async fn revive(&mut self) {
-        self.process = spawn(&self.folder).unwrap();
+        self.process = spawn(&self.folder, &[]).unwrap();
         self.admin().await;
     }
 
     /// Puts an empty server in its place, as a failover does; the old one lives on as a replica while what is returned does.
     pub(super) async fn fail_over(&mut self) -> Process {
         self.run(&["REPLICAOF", "127.0.0.1", "1"]).await;
-        let old = std::mem::replace(&mut self.process, spawn(&self.folder).unwrap());
+        let old = std::mem::replace(&mut self.process, spawn(&self.folder, &[]).unwrap());
         // Until new connections no longer reach the old one, of which it says so.
         while format!("{:?}", self.run(&["ROLE"]).await).contains("slave") {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -114,7 +122,7 @@ impl Drop for Process {
     }
 }
 
-fn spawn(folder: &tempfile::TempDir) -> Option<Process> {
+fn spawn(folder: &tempfile::TempDir, args: &[&str]) -> Option<Process> {
     Command::new("redis-server")
         .args([
             "--port",
@@ -128,6 +136,7 @@ fn spawn(folder: &tempfile::TempDir) -> Option<Process> {
             "--dir",
             ".",
         ])
+        .args(args)
         .current_dir(folder.path())
         .stdout(Stdio::null())
         .spawn()

@@ -1,6 +1,6 @@
 //! The layers of the environment, lowest first: flat names, `SCHEDULER__SECTION__FIELD`, `RUST_LOG`.
 
-use super::{Layer, Origin};
+use super::Layer;
 use crate::config::flat::FLAT;
 use crate::config::reference::ENV_PREFIX;
 use crate::config::{Environment, Fault, Role};
@@ -23,7 +23,7 @@ impl Layer<'_> {
                 if is_service_link(flat.name, value) {
                     names.service_links.push(flat.name.to_owned());
                 } else {
-                    self.put(flat.path, value, Origin::Env(flat.name));
+                    self.put(flat.path, value, env.origin(flat.name));
                     names.used.push(flat.name.to_owned());
                 }
             }
@@ -53,7 +53,7 @@ impl Layer<'_> {
                     let direct = name.strip_suffix("_FILE").unwrap_or(name);
                     self.put_secret_file(secret, direct, value, name, env);
                 }
-                None => self.put(&path, value, Origin::Env(name)),
+                None => self.put(&path, value, env.origin(name)),
             }
         }
     }
@@ -61,7 +61,7 @@ impl Layer<'_> {
     /// Reads `RUST_LOG`, which those who debug set over whatever the deployment says.
     pub(crate) fn rust_log(&mut self, env: &Environment) {
         if let Some(value) = env.get("RUST_LOG") {
-            self.put("telemetry.log_level", value, Origin::Env("RUST_LOG"));
+            self.put("telemetry.log_level", value, env.origin("RUST_LOG"));
         }
     }
 
@@ -71,7 +71,7 @@ impl Layer<'_> {
             let message = format!("{direct} is set too; set only one of them");
             self.faults.push(Fault::without_origin(by_file, message));
         } else {
-            self.put(&format!("{path}_file"), file, Origin::Env(by_file));
+            self.put(&format!("{path}_file"), file, env.origin(by_file));
         }
     }
 }
