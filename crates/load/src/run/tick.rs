@@ -203,7 +203,7 @@ impl<'a> Ticker<'a> {
         drop(recorder);
         self.measured.workers = row.workers.or(self.measured.workers);
         if phase == Phase::Send {
-            self.measured.late_seconds += u64::from(row.lag_p99_us > LATE);
+            self.measured.late_seconds += u64::from(is_late(&row));
             self.measured.busy_seconds += u64::from(is_busy(&row));
         }
         self.report.row(row);
@@ -222,7 +222,7 @@ impl<'a> Ticker<'a> {
         if row.phase == Phase::Follow {
             return None;
         }
-        if row.lag_p99_us > LATE {
+        if is_late(row) {
             return Some("the generator falls behind its schedule".to_owned());
         }
         if is_busy(row) {
@@ -235,6 +235,11 @@ impl<'a> Ticker<'a> {
 fn busy(then: &Mark, now: &Mark) -> Option<Busy> {
     let elapsed = now.at.saturating_duration_since(then.at);
     Some(now.spent?.since(&then.spent?, elapsed))
+}
+
+/// A last second that is cut short says nothing.
+fn is_late(row: &Row) -> bool {
+    row.seconds > 0.5 && row.lag_p99_us > LATE
 }
 
 fn is_busy(row: &Row) -> bool {
