@@ -6,6 +6,7 @@ pub(crate) mod dlq;
 pub(crate) mod doctor;
 mod interrupt;
 pub(crate) mod jobs;
+pub(crate) mod load;
 pub(crate) mod migrate;
 pub(crate) mod queues;
 mod version;
@@ -29,6 +30,7 @@ pub(crate) async fn run(args: Args, console: &Console) -> anyhow::Result<ExitCod
         Command::Jobs(command) => jobs::run(&connect(&global).await?, console, command).await,
         Command::Queues(command) => queues::run(&connect(&global).await?, console, command).await,
         Command::Dlq(command) => dlq::run(&connect(&global).await?, console, command).await,
+        Command::Load(args) => Box::pin(load::run(&global, console, *args)).await,
         Command::Migrate(args) => migrate::run(args, console).await,
         Command::Doctor(args) => doctor::run(&connect(&global).await?, console, args).await,
         Command::Config(command) => config::run(command, console),

@@ -18,6 +18,8 @@ const AUTH: u8 = 5;
 const UNAVAILABLE: u8 = 6;
 /// The job that was awaited did not succeed.
 pub(crate) const NOT_SUCCEEDED: u8 = 7;
+/// A threshold of `tsctl load` is broken.
+pub(crate) const THRESHOLD: u8 = 99;
 /// Interrupted by Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 

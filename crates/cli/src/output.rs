@@ -67,6 +67,16 @@ impl Console {
         self.format
     }
 
+    /// Whether somebody sits at a terminal.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Whether nothing but data and errors is wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether data is coloured.
     pub(crate) fn colored(&self) -> bool {
         self.colored
