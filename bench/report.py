@@ -82,6 +82,14 @@ def median(lines, key, show=rate):
     return show(statistics.median(values)) if values else "–"
 
 
+def lost(good):
+    """Jobs that were enqueued and a minute later not finished."""
+    if not good:
+        return "–"
+    open_still = [line["sent"] - line["handled"] for line in good if not line["finished"]]
+    return str(max(open_still)) if open_still else "0"
+
+
 def table(head, rows):
     return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows), ""]
 
@@ -212,7 +220,7 @@ def write(raw, page):
             "",
         ]
         text += table(
-            ["peer", "jobs/s", "CPU µs per job", "share of the roofline", "WAL bytes per job", "peak MiB", "lost"],
+            ["peer", "jobs/s", "CPU µs per job", "share of the roofline", "WAL bytes per job", "peak MiB", "unfinished"],
             [
                 [
                     named(peer, bad),
@@ -221,7 +229,7 @@ def write(raw, page):
                     f"{statistics.median([line['per_s'] * line['cpu_us_total'] for line in good]) / cores / 1e4:.0f} %" if good else "–",
                     median(good, "wal_per_job"),
                     sums(good, "rss_mib"),
-                    "0" if all(line["finished"] for line in good) else str(max(line["sent"] - line["handled"] for line in good)) + " open",
+                    lost(good),
                 ]
                 for peer, good, bad in sustained
             ],
@@ -257,7 +265,7 @@ def write(raw, page):
                     named(peer, bad),
                     spread([line["p50_us"] for line in good], ms),
                     spread([line["p99_us"] for line in good], ms),
-                    ms(max((line["max_us"] for line in good), default=0)),
+                    ms(max(line["max_us"] for line in good)) if good else "–",
                     median(good, "from_call_p50_us", ms),
                     median(good, "from_call_p99_us", ms),
                 ]

@@ -739,7 +739,7 @@ def manifest(options):
             "Python": sys.version.split()[0],
         },
         "peers": report.versions(HERE),
-        "options": {name: value for name, value in vars(options).items() if name not in ("command", "out", "bin_dir")},
+        "options": {name: value for name, value in vars(options).items() if name not in ("command", "out", "bin_dir", "report", "report_only")},
     }
 
 

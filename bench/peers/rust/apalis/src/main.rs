@@ -60,17 +60,26 @@ impl Adapter for Peer {
     }
 
     async fn work(&self, handler: Handler, concurrency: usize) -> Result<()> {
-        let backend = PostgresStorage::new(&pool().await?)
-            .with_config(config())
-            .with_pubsub();
-        WorkerBuilder::new(format!("bench-{}", std::process::id()))
-            .backend(backend)
-            .concurrency(concurrency)
-            .parallelize(tokio::spawn)
-            .data(handler)
-            .build(run)
-            .run()
-            .await?;
+        let pool = pool().await?;
+        let runtime = tokio::runtime::Handle::current();
+        // Its future is not Send for the compiler; the tasks themselves run on all threads.
+        let working = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                let backend = PostgresStorage::new(&pool)
+                    .with_config(config())
+                    .with_pubsub();
+                WorkerBuilder::new(format!("bench-{}", std::process::id()))
+                    .backend(backend)
+                    .concurrency(concurrency)
+                    .parallelize(tokio::spawn)
+                    .data(handler)
+                    .build(run)
+                    .run()
+                    .await
+                    .map_err(|error| anyhow::anyhow!("{error}"))
+            })
+        });
+        working.await??;
         Ok(())
     }
 }

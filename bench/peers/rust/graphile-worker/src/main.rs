@@ -37,7 +37,7 @@ async fn pool() -> Result<PgPool> {
 }
 
 async fn utils() -> Result<WorkerUtils> {
-    Ok(WorkerUtils::new(pool().await?.into(), "graphile_worker"))
+    Ok(WorkerUtils::new(pool().await?, "graphile_worker"))
 }
 
 struct Peer;
