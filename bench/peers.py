@@ -27,7 +27,7 @@ class Peer:
     workers: int = 1
     # Jobs per enqueue call, and callers side by side.
     chunk: int = 1000
-    producers: int = 2
+    producers: int = 4
     open_sql: str = ""
     # A Redis command, and what its answer is when all N jobs are finished: "N" or 0.
     done_redis: tuple = ()
@@ -134,10 +134,11 @@ def everyone():
         # An idle worker looks every second (TaskCheckInterval's default).
         samples=60,
         enqueue_rate=3000,
-        crash_note="lease 30 s and a look every minute, both fixed",
+        crash_note="lease 30 s + 30 s of grace, a look every minute, then a retry delay of 15 s to 45 s: all defaults",
+        crash_limit=240,
     )
     listed = [
-        Peer("ours", "this scheduler, batches of 1,000", settings="pool_size 256; else the defaults; 1 API, 1 worker", producers=4, **ours),
+        Peer("ours", "this scheduler, batches of 1,000", settings="pool_size 256; else the defaults; 1 API, 1 worker", **ours),
         Peer(
             "ours-unary",
             "this scheduler, one job per call",
@@ -149,7 +150,6 @@ def everyone():
             "this scheduler through Envoy",
             settings="batches as above, through compose/envoy.yaml's routes",
             envoy=True,
-            producers=4,
             **{**ours, "modes": ("sustain", "latency")},
         ),
         Peer(
