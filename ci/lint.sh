@@ -2,7 +2,7 @@
 # Everything that can be said without running the product. Goes on after a finding, so that one run
 # shows them all, and fails at the end.
 #
-#   ci/lint.sh [CHECK]…   all checks when none is named: fmt proto shell yaml envoy workflows paths deny clippy
+#   ci/lint.sh [CHECK]…   all checks when none is named: fmt proto shell yaml envoy workflows generated paths deny clippy
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -72,6 +72,14 @@ check_workflows() {
   else
     skip 'actionlint: there is no Go here to build it with'
   fi
+  # What an attacker could make of them. Without the findings that it would have to ask GitHub for.
+  zizmor --offline --quiet .github/workflows
+}
+
+# What is made from something else says so, and is as that would make it.
+check_generated() {
+  ci/dashboards.py --check
+  ci/chart-docs.py --check
 }
 
 # A lock file, a script or a page that names the mirror or the folder of one machine works on no other.
@@ -93,7 +101,7 @@ check_deny() {
 }
 
 checks=("$@")
-((${#checks[@]})) || checks=(fmt proto shell yaml envoy workflows paths deny clippy)
+((${#checks[@]})) || checks=(fmt proto shell yaml envoy workflows generated paths deny clippy)
 failed=()
 for name in "${checks[@]}"; do
   [[ $(type -t "check_$name") == function ]] || die "no such check: $name"

@@ -290,8 +290,8 @@ cockroachdb.tls.mode is existingSecret: name all three of cockroachdb.tls.nodeSe
 {{- if and (eq $tls.mode "certManager") (not $tls.certManager.issuerRef.name) }}
 cockroachdb.tls.mode is certManager: name the Issuer that signs, in cockroachdb.tls.certManager.issuerRef.name.
 {{- end }}
-{{- if and (eq $tls.mode "certManager") (not .Values.monitoring.assumeCrds) (not (.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
-cockroachdb.tls.mode is certManager, but this cluster knows no cert-manager.io/v1: install cert-manager first, or set cockroachdb.tls.mode to existingSecret. (Rendering without a cluster: --api-versions cert-manager.io/v1.)
+{{- if and (eq $tls.mode "certManager") (not .Values.assumeCrds) (not (.Capabilities.APIVersions.Has "cert-manager.io/v1")) }}
+cockroachdb.tls.mode is certManager, but this cluster knows no cert-manager.io/v1: install cert-manager first, or set cockroachdb.tls.mode to existingSecret. (Rendering without a cluster: assumeCrds=true.)
 {{- end }}
 {{- if and (ne $tls.mode "none") (eq $db.user "root") }}
 cockroachdb.user is root, which with TLS is for administration only: choose another name.

@@ -1,10 +1,10 @@
 {{/* What the monitoring values ask of the cluster and it lacks. */}}
 {{- define "task-scheduler.validate.monitoring" -}}
 {{- $monitoring := .Values.monitoring -}}
-{{- if not $monitoring.assumeCrds -}}
+{{- if not .Values.assumeCrds -}}
 {{- range $value, $kind := dict "podMonitor" "PodMonitor" "serviceMonitor" "ServiceMonitor" "rules" "PrometheusRule" }}
 {{- if and (get $monitoring $value).enabled (not ($.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" $kind))) }}
-monitoring.{{ $value }}.enabled needs the kind {{ $kind }} of the Prometheus operator, which this cluster lacks: install the operator, or set it to false. (Rendering without a cluster: monitoring.assumeCrds=true.)
+monitoring.{{ $value }}.enabled needs the kind {{ $kind }} of the Prometheus operator, which this cluster lacks: install the operator, or set it to false. (Rendering without a cluster: assumeCrds=true.)
 {{- end }}
 {{- end }}
 {{- end }}
