@@ -8,6 +8,7 @@ mod doctor;
 mod failures;
 mod follow;
 mod jobs;
+mod load;
 mod submit;
 
 use std::io::Write as _;
