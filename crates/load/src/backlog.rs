@@ -1,5 +1,6 @@
 //! What waits in the scheduler, asked once a second.
 
+use std::convert::Infallible;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ impl Gauge {
     }
 
     /// Asks for ever.
-    pub(crate) async fn watch(&self, client: &Client) {
+    pub(crate) async fn watch(&self, client: &Client) -> Infallible {
         loop {
             self.ask(client).await;
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -62,6 +62,8 @@ pub(crate) struct Followed {
     pub(crate) last_finish: i64,
     /// Why following ended before every job was settled.
     pub(crate) gave_up: Option<String>,
+    /// Whether all jobs of the run were listed once.
+    listed: bool,
 }
 
 impl Chase<'_> {
@@ -114,11 +116,13 @@ impl Chase<'_> {
         let few = {
             let mut ledger = locked(self.ledger);
             ledger.begin_pass();
-            ledger.open(FEW + 1)
+            ledger.open(FEW)
         };
-        // After a first pass few are left, mostly: then a listing would look at a million to find ten.
-        if few.len() > FEW / 10 {
+        // The first time all are listed, also to find those whose acknowledgement was lost. Later few are left, mostly:
+        // then a listing would look at a million to find ten.
+        if !followed.listed || few.len() > FEW / 10 {
             self.list(followed).await?;
+            followed.listed = !self.stop.is_cancelled();
         }
         let rest = locked(self.ledger).open(FEW);
         self.ask(followed, rest).await
@@ -134,7 +138,10 @@ impl Chase<'_> {
         loop {
             let page = self.client.list(&query, &token).await?.into_inner();
             let before = self.began.timestamp_micros() - SKEW;
-            let past = page.jobs.last().is_some_and(|job| micros(job.created_at) < before);
+            let past = page
+                .jobs
+                .last()
+                .is_some_and(|job| micros(job.created_at) < before);
             for job in &page.jobs {
                 let look = locked(self.ledger).listed(&job.job_id, State::from_number(job.state));
                 self.learn(followed, look, job);

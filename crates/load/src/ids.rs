@@ -50,7 +50,8 @@ impl Ids {
     /// The number of the job with this id, if it is one of this run's.
     pub(crate) fn index(&self, id: Uuid) -> Option<u64> {
         let bits = id.as_u128();
-        let part = |shift: u32, width: u32| u64::try_from((bits >> shift) & ((1 << width) - 1)).unwrap_or_default();
+        let part =
+            |shift: u32, width: u32| u64::try_from((bits >> shift) & ((1 << width) - 1)).unwrap_or_default();
         let index = part(64, 12) << LOW_BITS | part(MARK_BITS + 3, LOW_BITS);
         (self.id(index) == id).then_some(index)
     }

@@ -120,7 +120,9 @@ impl Ledger {
     /// The scheduler has accepted the job, under this id.
     pub(crate) fn acknowledged(&mut self, index: u64, id: &str) {
         let Some((chunk, at)) = place(index) else { return };
-        let Some(chunk) = self.chunks.get_mut(chunk) else { return };
+        let Some(chunk) = self.chunks.get_mut(chunk) else {
+            return;
+        };
         let id = Uuid::parse_str(id).unwrap_or_default();
         let first = chunk.marks[at] & ACKED == 0;
         chunk.marks[at] |= ACKED;
@@ -156,7 +158,9 @@ impl Ledger {
 
     /// The listing shows a job.
     pub(crate) fn listed(&mut self, id: &str, state: Option<State>) -> Look {
-        let Some(index) = self.index(id) else { return Look::Foreign };
+        let Some(index) = self.index(id) else {
+            return Look::Foreign;
+        };
         if self.set(index, LISTED) {
             self.duplicated += 1;
             return Look::Known;
@@ -167,8 +171,12 @@ impl Ledger {
     /// The scheduler was asked for the job with this number and has it.
     pub(crate) fn found(&mut self, index: u64, state: Option<State>) -> Look {
         self.set(index, FOUND);
-        let Some((chunk, at)) = place(index) else { return Look::Foreign };
-        let Some(chunk) = self.chunks.get_mut(chunk) else { return Look::Foreign };
+        let Some((chunk, at)) = place(index) else {
+            return Look::Foreign;
+        };
+        let Some(chunk) = self.chunks.get_mut(chunk) else {
+            return Look::Foreign;
+        };
         let end = state.map_or(0, end);
         match (chunk.marks[at] & END, end) {
             (_, 0) => Look::Open,
@@ -249,8 +257,12 @@ impl Ledger {
 
     /// Sets a mark; whether it was set before.
     fn set(&mut self, index: u64, bit: u8) -> bool {
-        let Some((chunk, at)) = place(index) else { return false };
-        let Some(chunk) = self.chunks.get_mut(chunk) else { return false };
+        let Some((chunk, at)) = place(index) else {
+            return false;
+        };
+        let Some(chunk) = self.chunks.get_mut(chunk) else {
+            return false;
+        };
         let before = chunk.marks[at] & bit != 0;
         chunk.marks[at] |= bit;
         before
@@ -313,7 +325,13 @@ mod tests {
             ledger.acknowledged(index, &ids().id(index).to_string());
         }
         ledger.begin_pass();
-        let ends = [State::Succeeded, State::Failed, State::DeadLetter, State::Cancelled, State::Running];
+        let ends = [
+            State::Succeeded,
+            State::Failed,
+            State::DeadLetter,
+            State::Cancelled,
+            State::Running,
+        ];
         for (index, state) in (0..).zip(ends) {
             ledger.listed(&ids().id(index).to_string(), Some(state));
         }
@@ -387,7 +405,10 @@ mod tests {
             assert!(matches!(look, Look::Ended { .. }), "{index}: {look:?}");
         }
         assert_eq!(ledger.listed(&Uuid::max().to_string(), None), Look::Foreign);
-        assert_eq!((ledger.balance().succeeded, ledger.balance().duplicated), (40_000, 0));
+        assert_eq!(
+            (ledger.balance().succeeded, ledger.balance().duplicated),
+            (40_000, 0)
+        );
     }
 
     #[test]
@@ -396,7 +417,14 @@ mod tests {
         ledger.begin_pass();
         ledger.listed(&ids().id(1).to_string(), Some(State::Succeeded));
         let balance = ledger.balance();
-        assert_eq!((balance.acknowledged, balance.unacknowledged_found, balance.lost), (0, 1, 0));
-        assert_eq!(ledger.listed(&ids().id(2).to_string(), None), Look::Foreign, "never sent");
+        assert_eq!(
+            (balance.acknowledged, balance.unacknowledged_found, balance.lost),
+            (0, 1, 0)
+        );
+        assert_eq!(
+            ledger.listed(&ids().id(2).to_string(), None),
+            Look::Foreign,
+            "never sent"
+        );
     }
 }

@@ -47,6 +47,9 @@ pub use run::{Seams, Stops, run};
 pub use schedule::{Arrivals, Schedule, Spread, Stage};
 pub use series::{Phase, Row};
 pub use stats::Percentiles;
-pub use summary::{Calls, ErrorCount, Generator, JobCounts, Latencies, LedgerCounts, Rates, Replica, Summary, Verdict, schema};
+pub use summary::{
+    Calls, ErrorCount, Generator, JobCounts, Latencies, LedgerCounts, Rates, Replica, Summary, Verdict,
+    schema,
+};
 pub use threshold::Threshold;
 pub use view::{Bars, Lines, Progress, Silent, View};

@@ -50,7 +50,12 @@ impl Spent {
 /// User and system time: the 14th and 15th field, counted behind the name, which may contain anything.
 fn own_seconds(stat: &str) -> Option<f64> {
     let (_, behind) = stat.rsplit_once(") ")?;
-    let ticks: Vec<f64> = behind.split(' ').skip(11).take(2).map_while(|n| n.parse().ok()).collect();
+    let ticks: Vec<f64> = behind
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map_while(|n| n.parse().ok())
+        .collect();
     (ticks.len() == 2).then(|| ticks.iter().sum::<f64>() / TICKS_PER_SECOND)
 }
 
@@ -58,7 +63,10 @@ fn own_seconds(stat: &str) -> Option<f64> {
 fn all_seconds(stat: &str) -> Option<f64> {
     let line = stat.lines().next()?.strip_prefix("cpu ")?;
     let ticks: Vec<f64> = line.split_whitespace().map_while(|n| n.parse().ok()).collect();
-    let busy = [0, 1, 2, 5, 6, 7].iter().filter_map(|at| ticks.get(*at)).sum::<f64>();
+    let busy = [0, 1, 2, 5, 6, 7]
+        .iter()
+        .filter_map(|at| ticks.get(*at))
+        .sum::<f64>();
     (ticks.len() >= 8).then_some(busy / TICKS_PER_SECOND)
 }
 
@@ -89,7 +97,10 @@ mod tests {
         let all = "cpu  100 0 200 5000 700 10 20 0 0 0\ncpu0 1 2";
         assert_eq!(all_seconds(all), Some(3.3));
         assert_eq!(peak("VmPeak:\t 9 kB\nVmHWM:\t  2048 kB\n"), Some(2 << 20));
-        assert_eq!((own_seconds(""), all_seconds("cpu 1"), peak("")), (None, None, None));
+        assert_eq!(
+            (own_seconds(""), all_seconds("cpu 1"), peak("")),
+            (None, None, None)
+        );
     }
 
     #[test]

@@ -34,7 +34,10 @@ impl<T> Weighted<T> {
             Ok((read(name.trim())?, weight))
         };
         let choices = text.split(',').map(one).collect::<Result<Vec<_>, String>>()?;
-        match choices.iter().try_fold(0u64, |sum, (_, weight)| sum.checked_add(*weight)) {
+        match choices
+            .iter()
+            .try_fold(0u64, |sum, (_, weight)| sum.checked_add(*weight))
+        {
             Some(1..) => Ok(Self(choices)),
             _ => Err("the weights must add up to more than nothing".to_owned()),
         }
@@ -225,7 +228,9 @@ mod tests {
             duplicates: 0.1,
             ..content()
         });
-        let repeats: Vec<u64> = (0..10_000).filter(|index| mix.carried(*index) != *index).collect();
+        let repeats: Vec<u64> = (0..10_000)
+            .filter(|index| mix.carried(*index) != *index)
+            .collect();
         assert!((900..1_100).contains(&repeats.len()), "{}", repeats.len());
         for index in repeats {
             let earlier = mix.carried(index);

@@ -34,7 +34,9 @@ pub fn rate(text: &str) -> Result<f64, String> {
 /// What would have been understood.
 pub fn share(text: &str) -> Result<f64, String> {
     let wrong = || "must be a share, such as 1% or 0.01".to_owned();
-    let (digits, unit) = text.strip_suffix('%').map_or((text, 1.0), |digits| (digits, 100.0));
+    let (digits, unit) = text
+        .strip_suffix('%')
+        .map_or((text, 1.0), |digits| (digits, 100.0));
     let number: f64 = digits.trim().parse().map_err(|_| wrong())?;
     let share = number / unit;
     if (0.0..=1.0).contains(&share) {

@@ -110,7 +110,9 @@ impl Plan {
             Pace::Open { schedule, .. } if schedule.jobs() <= 0.0 => {
                 return Err("at this rate and in this time there is nothing to send".to_owned());
             }
-            Pace::Closed { callers: 0, .. } => return Err("without a caller there is nothing to send".to_owned()),
+            Pace::Closed { callers: 0, .. } => {
+                return Err("without a caller there is nothing to send".to_owned());
+            }
             Pace::Closed { duration: None, .. } if self.jobs.is_none() => {
                 return Err("a closed loop needs an end: a duration or a number of jobs".to_owned());
             }
@@ -121,7 +123,10 @@ impl Plan {
         }
         for threshold in &self.thresholds {
             if !threshold.is_measured(self.mode) {
-                return Err(format!("{threshold}: not measured with --mode {}", self.mode.name()));
+                return Err(format!(
+                    "{threshold}: not measured with --mode {}",
+                    self.mode.name()
+                ));
             }
         }
         Ok(())
@@ -138,7 +143,9 @@ impl Plan {
 
     /// In a line.
     pub(crate) fn told(&self) -> String {
-        let limit = self.jobs.map_or(String::new(), |jobs| format!(", at most {jobs} jobs"));
+        let limit = self
+            .jobs
+            .map_or(String::new(), |jobs| format!(", at most {jobs} jobs"));
         let pace = match &self.pace {
             _ if self.mode == Mode::Latency => "one job at a time".to_owned(),
             Pace::Open { schedule, spread, .. } => {

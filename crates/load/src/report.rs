@@ -18,7 +18,6 @@ use hlog::Log;
 
 pub use markdown::text;
 
-
 /// Collects the run, and writes the result folder if there is to be one. The series and the histograms are written as
 /// they come, so that they are there even if this process is killed.
 #[derive(Debug, Default)]
@@ -88,16 +87,20 @@ impl Report {
     /// # Errors
     /// The first failure to write anything.
     pub fn finish(mut self, summary: &Summary) -> io::Result<()> {
-        let Some(folder) = self.folder.take() else { return Ok(()) };
+        let Some(folder) = self.folder.take() else {
+            return Ok(());
+        };
         if let Some(log) = self.log.take() {
             log.close()?;
         }
-        let json = |value: &serde_json::Value| format!("{value:#}\n");
-        let value = serde_json::to_value(summary)?;
-        fs::write(folder.join("summary.json"), json(&value))?;
-        fs::write(folder.join("summary.schema.json"), json(&schema()))?;
+        let told = serde_json::to_string_pretty(summary)?;
+        fs::write(folder.join("summary.json"), told + "\n")?;
+        fs::write(folder.join("summary.schema.json"), format!("{:#}\n", schema()))?;
         fs::write(folder.join("summary.md"), markdown::text(summary))?;
-        fs::write(folder.join("report.html"), html::page(summary, &self.rows, &self.total)?)?;
+        fs::write(
+            folder.join("report.html"),
+            html::page(summary, &self.rows, &self.total)?,
+        )?;
         self.failed.map_or(Ok(()), Err)
     }
 }

@@ -98,7 +98,7 @@ pub async fn run(
                 Mode::Submit | Mode::EndToEnd => sender::send(&desk, plan).await,
             }
         };
-        ticker.along(Phase::Send, work).await;
+        ticker.along(Phase::Send, Box::pin(work)).await;
         ticker.sent();
         if let Some(ledger) = &desk.ledger {
             let chase = Chase {
@@ -111,15 +111,15 @@ pub async fn run(
                 stop: &stops.following,
                 ended,
             };
-            ran.followed = Some(ticker.along(Phase::Follow, chase.run()).await);
+            ran.followed = Some(ticker.along(Phase::Follow, Box::pin(chase.run())).await);
         }
         ticker.end()
     };
     let measured = tokio::select! {
-        measured = watched => measured,
-        () = backlog.watch(&reader) => unreachable!("it watches for ever"),
+        measured = Box::pin(watched) => measured,
+        never = backlog.watch(&reader) => match never {},
     };
-    Ok(tell::summary(plan, &desk, ran, measured, seams.clock.now()))
+    Ok(tell::summary(plan, &desk, &ran, &measured, seams.clock.now()))
 }
 
 /// What the phases brought.
@@ -154,7 +154,9 @@ async fn singly(plan: &Plan, seams: &Seams, desk: &Desk, client: &Client, reader
         if desk.stop.is_cancelled() {
             break;
         }
-        desk.gauges.offered.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        desk.gauges
+            .offered
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let sent = Instant::now();
         let submitted = client.submit(idle::job(&plan.content.queue)).await;
         let (took, acknowledged) = (sent.elapsed(), idle::now(&*seams.clock));

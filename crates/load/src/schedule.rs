@@ -55,7 +55,10 @@ impl Schedule {
     #[must_use]
     pub fn of_jobs(rate: f64, jobs: u64) -> Self {
         let seconds = if rate > 0.0 { jobs as f64 / rate } else { 0.0 };
-        Self::steady(rate, Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        Self::steady(
+            rate,
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX),
+        )
     }
 
     /// Stage after stage; before the first one the rate is 0.
@@ -128,7 +131,11 @@ impl Segment {
     fn when(&self, n: f64) -> f64 {
         let slope = (self.to - self.from) / self.seconds;
         let root = (self.from * self.from + 2.0 * slope * n).max(0.0).sqrt();
-        if n <= 0.0 { 0.0 } else { 2.0 * n / (self.from + root) }
+        if n <= 0.0 {
+            0.0
+        } else {
+            2.0 * n / (self.from + root)
+        }
     }
 }
 
@@ -162,7 +169,9 @@ impl Iterator for Arrivals {
             let jobs = segment.jobs();
             // The last arrival of a segment belongs to the next one, give or take what floats lose.
             if due - self.passed < jobs - 1e-6 {
-                return Some(Duration::from_secs_f64(self.begun + segment.when(due - self.passed)));
+                return Some(Duration::from_secs_f64(
+                    self.begun + segment.when(due - self.passed),
+                ));
             }
             self.passed += jobs;
             self.begun += segment.seconds;

@@ -72,7 +72,9 @@ impl Desk {
             self.note_sent(&[index], due);
             self.transport.one(index).await
         } else {
-            let indices: Vec<u64> = (first..first + count).map(|n| self.transport.carried(n)).collect();
+            let indices: Vec<u64> = (first..first + count)
+                .map(|n| self.transport.carried(n))
+                .collect();
             self.note_sent(&indices, due);
             self.transport.batch(&indices).await
         };

@@ -38,7 +38,11 @@ impl Latency {
     }
 
     pub(crate) fn at(&self, quantile: f64) -> u64 {
-        if self.0.is_empty() { 0 } else { self.0.value_at_quantile(quantile) }
+        if self.0.is_empty() {
+            0
+        } else {
+            self.0.value_at_quantile(quantile)
+        }
     }
 
     pub(crate) fn max(&self) -> u64 {
@@ -185,7 +189,13 @@ impl Tally {
     }
 
     fn clear(&mut self) {
-        (self.calls, self.failed_calls, self.accepted, self.replayed, self.refused) = (0, 0, 0, 0, 0);
+        (
+            self.calls,
+            self.failed_calls,
+            self.accepted,
+            self.replayed,
+            self.refused,
+        ) = (0, 0, 0, 0, 0);
         self.latency.clear();
         self.service.clear();
         self.lag.clear();
@@ -240,7 +250,11 @@ fn bump(counts: &mut BTreeMap<String, u64>, name: String) {
     match counts.get_mut(&name) {
         Some(count) => *count += 1,
         None => {
-            let name = if counts.len() < MOST_KINDS { name } else { "others".to_owned() };
+            let name = if counts.len() < MOST_KINDS {
+                name
+            } else {
+                "others".to_owned()
+            };
             *counts.entry(name).or_default() += 1;
         }
     }
@@ -269,8 +283,15 @@ mod tests {
         }
         let told = latency.percentiles().unwrap();
         assert_eq!((told.count, told.min_us), (1_000, 1_000));
-        for (value, expected) in [(told.p50_us, 500_000), (told.p99_us, 990_000), (told.max_us, 1_000_000)] {
-            assert!(value.abs_diff(expected) <= expected / 1_000, "{value} for {expected}");
+        for (value, expected) in [
+            (told.p50_us, 500_000),
+            (told.p99_us, 990_000),
+            (told.max_us, 1_000_000),
+        ] {
+            assert!(
+                value.abs_diff(expected) <= expected / 1_000,
+                "{value} for {expected}"
+            );
         }
     }
 
@@ -282,8 +303,14 @@ mod tests {
         recorder.turn(|interval| assert_eq!((interval.calls, interval.accepted), (2, 2)));
         recorder.record(outcome(4), String::new);
         recorder.turn(|interval| assert_eq!((interval.calls, interval.latency.at(1.0) / 100), (1, 40)));
-        assert_eq!((recorder.total.calls, recorder.total.latency.max() / 100), (3, 40));
-        assert_eq!(recorder.served_by, [("api-0".to_owned(), 2), ("api-1".to_owned(), 1)].into());
+        assert_eq!(
+            (recorder.total.calls, recorder.total.latency.max() / 100),
+            (3, 40)
+        );
+        assert_eq!(
+            recorder.served_by,
+            [("api-0".to_owned(), 2), ("api-1".to_owned(), 1)].into()
+        );
         recorder.forget();
         assert_eq!(recorder.total.calls, 0);
     }
@@ -291,7 +318,11 @@ mod tests {
     #[test]
     fn errors_are_counted_by_code_and_reason_with_one_message_each() {
         let mut recorder = Recorder::default();
-        for (reason, jobs, message) in [("QUEUE_FULL", 1, "full"), ("QUEUE_FULL", 2, "full again"), ("", 5, "odd")] {
+        for (reason, jobs, message) in [
+            ("QUEUE_FULL", 1, "full"),
+            ("QUEUE_FULL", 2, "full again"),
+            ("", 5, "odd"),
+        ] {
             let refusal = Refusal {
                 code: "RESOURCE_EXHAUSTED",
                 reason: reason.to_owned(),
@@ -313,8 +344,17 @@ mod tests {
         let mut recorder = Recorder::default();
         for n in 0..1_000 {
             let served_by = Some(format!("api-{n}"));
-            recorder.record(Outcome { served_by, ..Outcome::default() }, String::new);
+            recorder.record(
+                Outcome {
+                    served_by,
+                    ..Outcome::default()
+                },
+                String::new,
+            );
         }
-        assert_eq!((recorder.served_by.len(), recorder.served_by["others"]), (MOST_KINDS + 1, 800));
+        assert_eq!(
+            (recorder.served_by.len(), recorder.served_by["others"]),
+            (MOST_KINDS + 1, 800)
+        );
     }
 }

@@ -217,7 +217,8 @@ impl Summary {
 
     /// The value of a measure that [`Threshold`] names.
     fn measured(&self, name: &str) -> Option<f64> {
-        let ledger = |count: fn(&LedgerCounts) -> u64| self.ledger.as_ref().map(|ledger| count(ledger) as f64);
+        let ledger =
+            |count: fn(&LedgerCounts) -> u64| self.ledger.as_ref().map(|ledger| count(ledger) as f64);
         match name {
             "error_rate" => Some(self.rates.error),
             "drop_rate" => Some(self.rates.drop),

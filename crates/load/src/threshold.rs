@@ -130,8 +130,9 @@ impl FromStr for Threshold {
             let (measure, value) = text.split_once(sign)?;
             Some((measure, *compare, value))
         });
-        let (measure, compare, value) =
-            found.ok_or_else(|| "must be MEASURE, then < <= > >= == or !=, then VALUE: submit_p99<50ms".to_owned())?;
+        let (measure, compare, value) = found.ok_or_else(|| {
+            "must be MEASURE, then < <= > >= == or !=, then VALUE: submit_p99<50ms".to_owned()
+        })?;
         let (from, unit) = known(measure).ok_or_else(|| {
             let others = OTHERS.map(|(name, ..)| name).join(", ");
             let distributions = DISTRIBUTIONS.map(|(name, _)| name).join("|");
@@ -215,7 +216,8 @@ mod tests {
             ("start_p50<2ms", false, false, true),
             ("wait_p99<1s", false, true, true),
         ] {
-            let measured = [Mode::Submit, Mode::EndToEnd, Mode::Latency].map(|mode| read(text).is_measured(mode));
+            let measured =
+                [Mode::Submit, Mode::EndToEnd, Mode::Latency].map(|mode| read(text).is_measured(mode));
             assert_eq!(measured, [submit, e2e, latency], "{text}");
         }
     }

@@ -131,7 +131,12 @@ impl Answer {
         if self.outcome.refused.is_empty() {
             self.message = error.to_string();
         }
-        match self.outcome.refused.iter_mut().find(|(known, _)| *known == refusal) {
+        match self
+            .outcome
+            .refused
+            .iter_mut()
+            .find(|(known, _)| *known == refusal)
+        {
             Some((_, count)) => *count += jobs,
             None => self.outcome.refused.push((refusal, jobs)),
         }

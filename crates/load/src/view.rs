@@ -119,7 +119,10 @@ fn line(progress: &Progress<'_>) -> String {
         );
     }
     if let Some(ready) = row.ready {
-        text += &format!(" backlog {}", ready + row.running.unwrap_or_default() + row.delayed.unwrap_or_default());
+        text += &format!(
+            " backlog {}",
+            ready + row.running.unwrap_or_default() + row.delayed.unwrap_or_default()
+        );
     }
     if row.dropped + row.refused > 0 {
         text += &format!(" dropped {} refused {}", row.dropped, row.refused);
@@ -155,7 +158,14 @@ fn block(progress: &Progress<'_>) -> [String; 7] {
         .served_by
         .iter()
         .take(8)
-        .map(|replica| format!("{} {} {:.0}%", replica.name, bar(replica.share), replica.share * 100.0))
+        .map(|replica| {
+            format!(
+                "{} {} {:.0}%",
+                replica.name,
+                bar(replica.share),
+                replica.share * 100.0
+            )
+        })
         .collect();
     [
         format!(
@@ -186,7 +196,8 @@ fn block(progress: &Progress<'_>) -> [String; 7] {
             count(row.ready),
             count(row.running),
             count(row.delayed),
-            row.oldest_ms.map_or("-".to_owned(), |ms| span(ms.saturating_mul(1_000))),
+            row.oldest_ms
+                .map_or("-".to_owned(), |ms| span(ms.saturating_mul(1_000))),
             count(row.workers)
         ),
         format!("replicas {}", or_none(&replicas.join("   "))),
@@ -203,7 +214,11 @@ fn or_none(text: &str) -> &str {
 }
 
 fn bar(share: f64) -> String {
-    "█".repeat(usize::try_from(crate::number::whole(share * 20.0)).unwrap_or_default().min(20))
+    "█".repeat(
+        usize::try_from(crate::number::whole(share * 20.0))
+            .unwrap_or_default()
+            .min(20),
+    )
 }
 
 fn per_second(jobs: u64, row: &Row) -> u64 {

@@ -13,8 +13,8 @@ use clap::ValueEnum;
 use scheduler_client::Priority;
 use scheduler_domain::{Entropy as _, SystemClock, SystemEntropy};
 use scheduler_load::{
-    Bars, Content, Lines, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stage, Threshold, View,
-    Weighted, job_type, number, run as carry_out,
+    Bars, Content, Lines, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stage,
+    Threshold, View, Weighted, job_type, number, run as carry_out,
 };
 
 use crate::args::Global;
@@ -90,7 +90,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Ids::Client)]
     ids: Ids,
     /// HTTP/2 connections.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     connections: u16,
     /// Replace each connection at this age, so that new replicas get their share.
     #[arg(long, value_parser = parse::positive, value_name = "AGE")]

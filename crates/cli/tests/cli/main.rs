@@ -9,6 +9,7 @@ mod doctor;
 mod failures;
 mod follow;
 mod jobs;
+mod load;
 mod metrics;
 mod submit;
 

@@ -42,7 +42,11 @@ impl Log {
     }
 
     pub(super) fn write(&self, from: Duration, length: Duration, latency: &Latency) {
-        self.send(Entry::Interval(from, length, Box::new(latency.histogram().clone())));
+        self.send(Entry::Interval(
+            from,
+            length,
+            Box::new(latency.histogram().clone()),
+        ));
     }
 
     fn send(&self, entry: Entry) {
@@ -59,7 +63,9 @@ impl Log {
 }
 
 fn write(file: File, entries: &Receiver<Entry>) -> io::Result<()> {
-    let Ok(Entry::Begin(at)) = entries.recv() else { return Ok(()) };
+    let Ok(Entry::Begin(at)) = entries.recv() else {
+        return Ok(());
+    };
     let (mut file, mut serializer) = (BufWriter::new(file), V2DeflateSerializer::new());
     {
         let start = SystemTime::from(at);
@@ -70,8 +76,11 @@ fn write(file: File, entries: &Receiver<Entry>) -> io::Result<()> {
             .with_max_value_divisor(1_000.0)
             .begin_log_with(&mut file, &mut serializer)?;
         for entry in entries {
-            let Entry::Interval(from, length, histogram) = entry else { continue };
-            log.write_histogram(&histogram, from, length, None).map_err(told)?;
+            let Entry::Interval(from, length, histogram) = entry else {
+                continue;
+            };
+            log.write_histogram(&histogram, from, length, None)
+                .map_err(told)?;
         }
     }
     file.flush()

@@ -13,7 +13,7 @@ use crate::summary::{
     Calls, ErrorCount, Generator, JobCounts, Latencies, LedgerCounts, Rates, Replica, Summary,
 };
 
-pub(super) fn summary(plan: &Plan, desk: &Desk, ran: Ran, measured: Measured, now: Timestamp) -> Summary {
+pub(super) fn summary(plan: &Plan, desk: &Desk, ran: &Ran, measured: &Measured, now: Timestamp) -> Summary {
     let recorder = locked(&desk.recorder);
     let total = &recorder.total;
     let jobs = JobCounts {
@@ -24,20 +24,22 @@ pub(super) fn summary(plan: &Plan, desk: &Desk, ran: Ran, measured: Measured, no
         refused: total.refused,
     };
     let balance = desk.ledger.as_ref().map(|ledger| locked(ledger).balance());
-    let ledger = balance.zip(ran.followed.as_ref()).map(|(balance, followed)| LedgerCounts {
-        sent: balance.sent,
-        acknowledged: balance.acknowledged,
-        succeeded: balance.succeeded,
-        failed: balance.failed,
-        dead: balance.dead,
-        cancelled: balance.cancelled,
-        open: balance.open,
-        lost: balance.lost,
-        duplicated: balance.duplicated,
-        unacknowledged_found: balance.unacknowledged_found,
-        repeated_runs: followed.repeated_runs,
-        gave_up: followed.gave_up.clone(),
-    });
+    let ledger = balance
+        .zip(ran.followed.as_ref())
+        .map(|(balance, followed)| LedgerCounts {
+            sent: balance.sent,
+            acknowledged: balance.acknowledged,
+            succeeded: balance.succeeded,
+            failed: balance.failed,
+            dead: balance.dead,
+            cancelled: balance.cancelled,
+            open: balance.open,
+            lost: balance.lost,
+            duplicated: balance.duplicated,
+            unacknowledged_found: balance.unacknowledged_found,
+            repeated_runs: followed.repeated_runs,
+            gave_up: followed.gave_up.clone(),
+        });
     let mut summary = Summary {
         version: 1,
         tool: plan.user_agent.clone(),
@@ -58,11 +60,14 @@ pub(super) fn summary(plan: &Plan, desk: &Desk, ran: Ran, measured: Measured, no
         rates: Rates {
             offered: per_second(jobs.offered, measured.seconds),
             accepted: per_second(jobs.accepted, measured.seconds),
-            completed: ran.followed.as_ref().and_then(|followed| completed(&ran, followed)),
+            completed: ran
+                .followed
+                .as_ref()
+                .and_then(|followed| completed(ran, followed)),
             error: share(jobs.refused, jobs.refused + jobs.accepted),
             drop: share(jobs.dropped, jobs.offered),
         },
-        latency: latencies(&recorder, &ran),
+        latency: latencies(&recorder, ran),
         errors: errors(&recorder),
         served_by: replicas(&recorder),
         ledger,
@@ -74,7 +79,7 @@ pub(super) fn summary(plan: &Plan, desk: &Desk, ran: Ran, measured: Measured, no
         thresholds: Vec::new(),
         warnings: Vec::new(),
     };
-    summary.warnings = warnings(plan, &summary, &ran, &measured);
+    summary.warnings = warnings(plan, &summary, ran, measured);
     summary.judge(&plan.thresholds);
     summary
 }
@@ -154,11 +159,13 @@ fn warnings(plan: &Plan, summary: &Summary, ran: &Ran, measured: &Measured) -> V
         format!("the generator used nearly all of this machine in {busy} seconds: it may be the bottleneck"),
     );
     let crowded = measured.busy.is_some_and(|busy| {
-        busy.machine_cores > 0.9 * summary.generator.cores as f64 && busy.own_cores < 0.85 * busy.machine_cores
+        busy.machine_cores > 0.9 * summary.generator.cores as f64
+            && busy.own_cores < 0.85 * busy.machine_cores
     });
     warn(
         crowded,
-        "this machine had no idle core left: the scheduler and the generator compete if both run on it".to_owned(),
+        "this machine had no idle core left: the scheduler and the generator compete if both run on it"
+            .to_owned(),
     );
     warn(
         summary.jobs.dropped > 0,
@@ -175,19 +182,29 @@ fn warnings(plan: &Plan, summary: &Summary, ran: &Ran, measured: &Measured) -> V
     if let Some(ledger) = &summary.ledger {
         warn(
             ledger.open > 0,
-            format!("{} acknowledged jobs had not ended when following ended", ledger.open),
+            format!(
+                "{} acknowledged jobs had not ended when following ended",
+                ledger.open
+            ),
         );
         warn(
             plan.naming == Naming::Server,
-            "with ids of the scheduler's making, a job whose answer was lost cannot be told from another's".to_owned(),
+            "with ids of the scheduler's making, a job whose answer was lost cannot be told from another's"
+                .to_owned(),
         );
     }
     if let Some(idle) = &ran.idle {
         warn(
             idle.early > 0,
-            format!("{} handlers had started before the acknowledgement arrived; they count as 1µs", idle.early),
+            format!(
+                "{} handlers had started before the acknowledgement arrived; they count as 1µs",
+                idle.early
+            ),
         );
-        warn(idle.unended > 0, format!("{} jobs did not end within 30s", idle.unended));
+        warn(
+            idle.unended > 0,
+            format!("{} jobs did not end within 30s", idle.unended),
+        );
         warn(idle.ended == 0, "no job ended: nothing was measured".to_owned());
     }
     warn(
@@ -198,11 +215,19 @@ fn warnings(plan: &Plan, summary: &Summary, ran: &Ran, measured: &Measured) -> V
 }
 
 fn per_second(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 { round(count as f64 / seconds, 10.0) } else { 0.0 }
+    if seconds > 0.0 {
+        round(count as f64 / seconds, 10.0)
+    } else {
+        0.0
+    }
 }
 
 fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 fn round(number: f64, steps: f64) -> f64 {

@@ -179,7 +179,11 @@ impl<'a> Ticker<'a> {
                 own_cores: busy.map(|busy| busy.own_cores),
                 machine_cores: busy.map(|busy| busy.machine_cores),
             });
-            report.interval(then.at.saturating_duration_since(began), now.at - then.at, interval);
+            report.interval(
+                then.at.saturating_duration_since(began),
+                now.at - then.at,
+                interval,
+            );
         });
         let Some(mut row) = row else { return };
         self.accepted += new;
@@ -210,11 +214,20 @@ impl<'a> Ticker<'a> {
     }
 
     fn done(&self, row: &Row) -> Option<f64> {
-        let by_time = self.plan.length().map(|length| row.at / length.as_secs_f64().max(0.001));
-        let by_jobs = self.plan.jobs.map(|jobs| self.last.offered as f64 / jobs.max(1) as f64);
-        let done = by_time.into_iter().chain(by_jobs).fold(None, |most: Option<f64>, done| {
-            Some(most.map_or(done, |most| most.max(done)))
-        });
+        let by_time = self
+            .plan
+            .length()
+            .map(|length| row.at / length.as_secs_f64().max(0.001));
+        let by_jobs = self
+            .plan
+            .jobs
+            .map(|jobs| self.last.offered as f64 / jobs.max(1) as f64);
+        let done = by_time
+            .into_iter()
+            .chain(by_jobs)
+            .fold(None, |most: Option<f64>, done| {
+                Some(most.map_or(done, |most| most.max(done)))
+            });
         done.map(|done| done.min(1.0))
     }
 

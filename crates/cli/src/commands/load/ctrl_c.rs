@@ -9,7 +9,10 @@ pub(super) fn stops(console: &Console) -> Stops {
     let (told, speaks) = (stops.clone(), !console.is_quiet());
     tokio::spawn(async move {
         let farewells = [
-            (&told.sending, "no more is sent; Ctrl-C again to follow no more what was sent"),
+            (
+                &told.sending,
+                "no more is sent; Ctrl-C again to follow no more what was sent",
+            ),
             (&told.following, "following ends"),
         ];
         for (token, farewell) in farewells {
