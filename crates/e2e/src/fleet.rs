@@ -18,12 +18,22 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Creates a database called `name` (with this process's number), brings its schema up to date and
-    /// begins to record which completions it accepts.
+    /// A fleet whose database has its schema, with the record of the completions that it accepts.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn found(settings: &Settings, name: &str) -> Result<(Self, Acceptances)> {
+        let fleet = Self::on_empty_database(settings, name).await?;
+        fleet.migrate()?;
+        let acceptances = Acceptances::record(&fleet.database).await?;
+        Ok((fleet, acceptances))
+    }
+
+    /// Creates a database called `name` (with this process's number), with nothing in it.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn on_empty_database(settings: &Settings, name: &str) -> Result<Self> {
         let name = format!("e2e_{name}_{}", std::process::id());
         let server = sqlx::PgPool::connect(&settings.database).await?;
         server
@@ -34,21 +44,27 @@ impl Fleet {
             .database
             .split_once("/scheduler_test")
             .context("TEST_DATABASE_URL names another database than scheduler_test")?;
-        let fleet = Self {
+        Ok(Self {
             settings: settings.clone(),
             database: format!("{before}/{name}{after}"),
             key_prefix: format!("{name}:"),
-        };
-        let migrated = Command::new(settings.bin.join("tsctl"))
-            .args(["migrate", "--database-url", &fleet.database])
+        })
+    }
+
+    /// Brings the schema up to date, as the chart's Job does.
+    ///
+    /// # Errors
+    /// `tsctl migrate` fails.
+    pub fn migrate(&self) -> Result<()> {
+        let migrated = Command::new(self.settings.bin.join("tsctl"))
+            .args(["migrate", "--database-url", &self.database])
             .output()?;
         ensure!(
             migrated.status.success(),
             "tsctl migrate: {}",
             String::from_utf8_lossy(&migrated.stderr)
         );
-        let acceptances = Acceptances::record(&fleet.database).await?;
-        Ok((fleet, acceptances))
+        Ok(())
     }
 
     /// The URL of its database.
@@ -92,8 +108,10 @@ impl Fleet {
         Ok(())
     }
 
-    /// Leases short enough that a test sees them end.
-    fn command(&self, program: &str, name: &str) -> Command {
+    /// Starts this one of our programs with what the others of the fleet share. Leases are short enough that a test sees
+    /// them end.
+    #[must_use]
+    pub fn command(&self, program: &str, name: &str) -> Command {
         let mut command = Command::new(self.settings.bin.join(program));
         command
             .env("DATABASE_URL", &self.database)

@@ -1,6 +1,7 @@
 //! From configuration to an engine: the one place where the real backends are chosen and joined.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scheduler_domain::{SystemClock, SystemEntropy};
 use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SharedQueue};
@@ -8,8 +9,15 @@ use scheduler_service::config::Config;
 use scheduler_service::http::{Checks, check};
 use scheduler_store::{Maintenance as _, MemoryStore, PostgresOptions, PostgresStore, SharedStore};
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
+use tracing::info;
 
 use crate::{Engine, Error, Options};
+
+/// How often a process that does not migrate looks whether somebody else has.
+const SCHEMA_PERIOD: Duration = Duration::from_millis(500);
+/// How long it does, before it ends with an error that says what is missing.
+const SCHEMA_PATIENCE: Duration = Duration::from_mins(10);
 
 /// Where jobs are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +92,29 @@ async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, E
     .await?;
     if database.migrate_on_start {
         store.migrate().await?;
+        store.ping().await?;
+    } else {
+        schema(&store).await?;
     }
-    store.ping().await?;
     Ok(Arc::new(store))
+}
+
+/// Waits until somebody else has brought the schema up to date: in a cluster that is a Job which starts with the pods.
+async fn schema(store: &PostgresStore) -> Result<(), Error> {
+    let deadline = Instant::now() + SCHEMA_PATIENCE;
+    let mut told = false;
+    loop {
+        match store.ping().await {
+            Err(error @ scheduler_store::Error::Schema { .. }) if Instant::now() < deadline => {
+                if !told {
+                    info!(%error, "waiting for the schema, which `tsctl migrate` brings up to date");
+                    told = true;
+                }
+                tokio::time::sleep(SCHEMA_PERIOD).await;
+            }
+            answered => return Ok(answered?),
+        }
+    }
 }
 
 fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
