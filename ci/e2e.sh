@@ -238,16 +238,33 @@ step_upgrade() {
   say "upgraded with $kept workers, which stayed"
 }
 
+# Submits under a key of its own each, as a careful client does, until the file STOP is there. The
+# client tries a call again while nobody answers; one that fails all the same ends this.
+careful() { # STOP
+  local number=0
+  while [[ ! -e $1 ]]; do
+    number=$((number + 1))
+    tsctl jobs submit noop --key "e2e-$$-$number" --output name >/dev/null || die "call $number failed"
+  done
+  say "$number calls with an idempotency key, none failed"
+}
+
 step_restart() {
-  local loader name
+  local loader caller name stop=$out/restart/stop
+  mkdir -p "$out/restart"
+  rm -f "$stop"
   load restart "$rate" 90s &
   loader=$!
+  careful "$stop" &
+  caller=$!
   sleep 5
   for name in scheduler-api scheduler-worker grpc-gateway; do
     k rollout restart "deployment/$prefix$name" >&2
   done
   rolled_out scheduler-api scheduler-worker grpc-gateway
   wait "$loader" || die "jobs were lost in a rolling restart: see $out/restart"
+  touch "$stop"
+  wait "$caller" || die 'a call that carried an idempotency key failed in a rolling restart'
   say 'everything restarted under load; every job accounted for'
 }
 
