@@ -344,7 +344,8 @@ for name in "${only[@]}"; do
   step "e2e: $name"
   # In the background, because `set -e` sleeps in a command whose status is tested.
   status=0
-  (trap - INT && "step_$name") &
+  # What a step that failed has left running goes with it.
+  (trap - INT && trap 'jobs -p | xargs -r kill 2>/dev/null || true' EXIT && "step_$name") &
   wait $! || status=$?
   if ((status != 0)); then
     collect "$name"
