@@ -75,12 +75,19 @@ eventually() {
 
 replicas() { k get deployment "$prefix$1" --output 'jsonpath={.spec.replicas}'; }
 ready() { # DEPLOYMENT COUNT: exactly so many, all of them ready and none on its way out
-  [[ $(k get deployment "$prefix$1" --output 'jsonpath={.status.replicas}/{.status.readyReplicas}') == "$2/$2" ]]
+  [[ $(k get deployment "$prefix$1" --output json |
+    jq --raw-output '"\(.status.replicas // 0)/\(.status.readyReplicas // 0)"') == "$2/$2" ]]
 }
 hpa() { # COMPONENT FIELD: of its HorizontalPodAutoscaler; nothing when there is none
   k get horizontalpodautoscaler --output json |
     jq --raw-output --arg target "$prefix$1" \
       "first(.items[] | select(.spec.scaleTargetRef.name == \$target)) | $2 // empty"
+}
+fewest() { # COMPONENT: the least number of pods that its autoscaler keeps; nothing when there is none
+  # KEDA's own figure first: it goes below that of the autoscaler that it makes.
+  local found
+  found=$(k get scaledobject "$prefix$1" --output 'jsonpath={.spec.minReplicaCount}' 2>/dev/null) || true
+  printf '%s' "${found:-$(hpa "$1" .spec.minReplicas)}"
 }
 measured() { [[ -n $(hpa scheduler-worker '.status.currentMetrics[0]') ]]; }
 rolled_out() {
@@ -160,12 +167,13 @@ step_scale() {
 
 step_hpa() {
   local least began jobs=${HPA_RATE:-500} round loader='' watcher
-  least=$(hpa scheduler-worker .spec.minReplicas)
+  least=$(fewest scheduler-worker)
   if [[ -z $least ]]; then
     say 'SKIPPED: no autoscaler for the workers'
     return
   fi
-  eventually 180 'the autoscaler has a measurement' measured
+  # Without a pod there is nothing to measure.
+  ((least == 0)) || eventually 180 'the autoscaler has a measurement' measured
   eventually "${HPA_BACK:-600}" "the workers are at their least, $least" ready scheduler-worker "$least"
   mkdir -p "$out/hpa"
   k get horizontalpodautoscaler --watch >"$out/hpa/watch.txt" 2>&1 &
@@ -218,7 +226,7 @@ step_kill() {
 
 step_upgrade() {
   local kept stamp owners
-  if [[ -z $(hpa scheduler-worker .spec.minReplicas) ]]; then
+  if [[ -z $(fewest scheduler-worker) ]]; then
     say 'SKIPPED: without an autoscaler the values say how many pods there are'
     return
   fi
@@ -238,16 +246,33 @@ step_upgrade() {
   say "upgraded with $kept workers, which stayed"
 }
 
+# Submits under a key of its own each, as a careful client does, until the file STOP is there. The
+# client tries a call again while nobody answers; one that fails all the same ends this.
+careful() { # STOP
+  local number=0
+  while [[ ! -e $1 ]]; do
+    number=$((number + 1))
+    tsctl jobs submit noop --key "e2e-$$-$number" --output name >/dev/null || die "call $number failed"
+  done
+  say "$number calls with an idempotency key, none failed"
+}
+
 step_restart() {
-  local loader name
+  local loader caller name stop=$out/restart/stop
+  mkdir -p "$out/restart"
+  rm -f "$stop"
   load restart "$rate" 90s &
   loader=$!
+  careful "$stop" &
+  caller=$!
   sleep 5
   for name in scheduler-api scheduler-worker grpc-gateway; do
     k rollout restart "deployment/$prefix$name" >&2
   done
   rolled_out scheduler-api scheduler-worker grpc-gateway
   wait "$loader" || die "jobs were lost in a rolling restart: see $out/restart"
+  touch "$stop"
+  wait "$caller" || die 'a call that carried an idempotency key failed in a rolling restart'
   say 'everything restarted under load; every job accounted for'
 }
 
@@ -327,7 +352,8 @@ for name in "${only[@]}"; do
   step "e2e: $name"
   # In the background, because `set -e` sleeps in a command whose status is tested.
   status=0
-  (trap - INT && "step_$name") &
+  # What a step that failed has left running goes with it.
+  (trap - INT && trap 'jobs -p | xargs -r kill 2>/dev/null || true' EXIT && "step_$name") &
   wait $! || status=$?
   if ((status != 0)); then
     collect "$name"
