@@ -399,7 +399,11 @@ async fn a_batch_answers_each_job_in_order() {
         idempotency_key: "same".to_owned(),
         ..job()
     };
-    let jobs = vec![job(), bad, keyed.clone(), keyed];
+    let differing = Job {
+        priority: 1,
+        ..keyed.clone()
+    };
+    let jobs = vec![job(), bad, keyed.clone(), keyed, differing];
     let results = client
         .batch_submit_jobs(v1::BatchSubmitJobsRequest { jobs })
         .await
@@ -408,11 +412,17 @@ async fn a_batch_answers_each_job_in_order() {
         .results;
     assert_eq!(
         results.iter().map(|r| r.code).collect::<Vec<_>>(),
-        [0, Code::InvalidArgument as i32, 0, 0]
+        [0, Code::InvalidArgument as i32, 0, 0, Code::AlreadyExists as i32]
     );
     assert_eq!(results[1].fields, ["job.priority"]);
     assert_eq!(results[2].job_id, results[3].job_id);
     assert!(!results[2].replayed && results[3].replayed);
+    assert_eq!(results[4].fields, ["job.priority"]);
+    assert_eq!(
+        results[4].job_id, results[2].job_id,
+        "it says which job is in the way"
+    );
+    assert!(results[1].job_id.is_empty());
 
     for jobs in [Vec::new(), vec![job(); 1_001]] {
         let refused = client

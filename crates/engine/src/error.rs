@@ -18,7 +18,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] scheduler_store::Error),
     /// Several callers shared one batch and it failed; the first of them got the cause.
-    #[error("the store is unavailable: {0}")]
+    #[error(transparent)]
     Batch(std::sync::Arc<scheduler_store::Error>),
     /// The queue failed.
     #[error(transparent)]

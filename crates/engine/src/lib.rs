@@ -30,5 +30,5 @@ pub use error::Error;
 pub use options::Options;
 pub use read::Overview;
 pub use session::{Session, Taken};
-pub use submit::Submission;
+pub use submit::{Answer, Submission};
 pub use watch::{Change, Watch};

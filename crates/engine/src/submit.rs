@@ -1,5 +1,7 @@
 //! Accepting jobs: the row first, then the queue entry.
 
+mod isolate;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,7 +28,10 @@ pub struct Submission {
     pub trace: Option<String>,
 }
 
-type Outcome = Result<Vec<Submitted>, Arc<scheduler_store::Error>>;
+/// What became of one job: the store's answer, or why it refused just this one.
+pub type Answer = Result<Submitted, Arc<scheduler_store::Error>>;
+/// What became of one call's jobs; it fails as a whole where the store could not be reached.
+type Answers = Result<Vec<Answer>, Arc<scheduler_store::Error>>;
 
 /// What the lanes take: one call's jobs, with the room that they occupy while they wait.
 struct Waiting {
@@ -36,7 +41,7 @@ struct Waiting {
 
 /// The way into the store: bounded, in batches.
 pub(crate) struct Submitter {
-    lanes: Lanes<Waiting, Outcome>,
+    lanes: Lanes<Waiting, Answers>,
     places: Arc<Semaphore>,
     kibibytes: Arc<Semaphore>,
 }
@@ -91,12 +96,12 @@ impl Submitter {
 }
 
 impl Engine {
-    /// Accepts jobs; for each, in order, what became of it. When it returns `Ok` they are durable.
+    /// Accepts jobs; for each, in order, what became of it. Those that it returns as submitted are durable.
     ///
     /// # Errors
     /// [`Error::Busy`] when too much waits already, [`Error::Stopped`], or the store's failure: then it is unknown which of the
     /// jobs exist, and submitting those that carry an id or a key again is safe.
-    pub async fn submit(&self, jobs: Vec<Submission>) -> Result<Vec<Submitted>, Error> {
+    pub async fn submit(&self, jobs: Vec<Submission>) -> Result<Vec<Answer>, Error> {
         let submitter = &self.parts.submitter;
         let waiting = submitter.admit(jobs)?;
         let answer = submitter
@@ -124,7 +129,7 @@ async fn store_batch(
     entropy: &dyn Entropy,
     shard: Shard,
     waiting: Vec<Waiting>,
-) -> Vec<Outcome> {
+) -> Vec<Answers> {
     let now = clock.now();
     let sizes: Vec<usize> = waiting.iter().map(|call| call.jobs.len()).collect();
     let jobs: Vec<NewJob> = waiting
@@ -141,20 +146,20 @@ async fn store_batch(
         })
         .collect();
 
-    match store.submit(now, jobs).await {
-        Ok(submitted) => {
-            let created: Vec<Entry> = submitted
+    match isolate::submit(store, now, jobs).await {
+        Ok(outcomes) => {
+            let created: Vec<Entry> = outcomes
                 .iter()
-                .filter_map(|s| match s {
-                    Submitted::Created(job) => Some(job.entry()),
-                    Submitted::Existing(_) | Submitted::Conflict { .. } => None,
+                .filter_map(|outcome| match outcome {
+                    Ok(Submitted::Created(job)) => Some(job.entry()),
+                    Ok(Submitted::Existing(_) | Submitted::Conflict { .. }) | Err(_) => None,
                 })
                 .collect();
             pusher.push(created);
-            let mut submitted = submitted.into_iter();
+            let mut outcomes = outcomes.into_iter();
             sizes
                 .into_iter()
-                .map(|size| Ok(submitted.by_ref().take(size).collect()))
+                .map(|size| Ok(outcomes.by_ref().take(size).collect()))
                 .collect()
         }
         Err(error) => {

@@ -54,7 +54,7 @@ impl World {
             trace: None,
         };
         match self.engine.submit(vec![submission]).await.unwrap().pop().unwrap() {
-            Submitted::Created(job) => job,
+            Ok(Submitted::Created(job)) => job,
             other => panic!("expected a new job, got {other:?}"),
         }
     }

@@ -40,6 +40,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::Client;
 use scheduler_domain::{Shard, SystemClock};
+use tokio::sync::Semaphore;
 
 use self::claim::Claims;
 use self::hints::Subscription;
@@ -57,6 +58,8 @@ pub struct RedisQueue {
     keys: Arc<Keys>,
     link: Arc<Link>,
     pool: blocking::Pool,
+    /// As many as the pool has connections.
+    places: Arc<Semaphore>,
     claims: Claims,
     walks: Walks,
     recent: Mutex<Recent>,
@@ -84,6 +87,7 @@ impl RedisQueue {
             pool: blocking::pool(address, &options).map_err(failed)?,
             subscription: Subscription::new(client, keys.hints(), options.connect_timeout),
             keys,
+            places: Arc::new(Semaphore::new(options.max_connections.max(1) as usize)),
             options,
             claims: Claims::default(),
             walks: Walks::default(),

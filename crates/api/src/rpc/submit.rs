@@ -1,7 +1,7 @@
 //! SubmitJob and BatchSubmitJobs.
 
 use scheduler_domain::{Invalid, JobId, Priority, limits};
-use scheduler_engine::Submission;
+use scheduler_engine::{Answer, Submission};
 use scheduler_proto::v1;
 use scheduler_store::Submitted;
 use tonic::Response;
@@ -35,7 +35,7 @@ impl Service {
         let (id, replayed) = submitted
             .into_iter()
             .next()
-            .map_or_else(|| Err(Error::Engine(scheduler_engine::Error::Stopped)), accepted)?;
+            .map_or(Err(Error::Engine(scheduler_engine::Error::Stopped)), accepted)?;
         if !replayed {
             metrics::submitted(priority);
         }
@@ -104,11 +104,15 @@ impl Service {
 }
 
 /// The job's id, and whether it was there before.
-fn accepted(submitted: Submitted) -> Result<(JobId, bool), Error> {
-    match submitted {
-        Submitted::Created(job) => Ok((job.id, false)),
-        Submitted::Existing(job) => Ok((job.id, true)),
-        Submitted::Conflict { existing, fields } => {
+fn accepted(outcome: Answer) -> Result<(JobId, bool), Error> {
+    match outcome.map_err(scheduler_engine::Error::Batch) {
+        Err(refused) => {
+            metrics::submit_failed(&refused);
+            Err(Error::Engine(refused))
+        }
+        Ok(Submitted::Created(job)) => Ok((job.id, false)),
+        Ok(Submitted::Existing(job)) => Ok((job.id, true)),
+        Ok(Submitted::Conflict { existing, fields }) => {
             metrics::refused("conflict");
             Err(Error::Conflict {
                 existing: existing.id,
@@ -126,6 +130,11 @@ fn result(outcome: Result<(JobId, bool), Error>) -> v1::BatchSubmitResult {
             ..v1::BatchSubmitResult::default()
         },
         Err(error) => {
+            // As ResourceInfo would say it.
+            let existing = match &error {
+                Error::Conflict { existing, .. } => existing.to_string(),
+                _ => String::new(),
+            };
             let Shown {
                 code,
                 reason,
@@ -134,6 +143,7 @@ fn result(outcome: Result<(JobId, bool), Error>) -> v1::BatchSubmitResult {
                 ..
             } = error.show();
             v1::BatchSubmitResult {
+                job_id: existing,
                 code: code as i32,
                 message,
                 reason: reason.to_owned(),

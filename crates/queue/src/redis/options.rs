@@ -10,7 +10,7 @@ pub struct RedisOptions {
     pub url: String,
     /// With TLS, the file with the certificate authorities to trust instead of the public ones.
     pub ssl_root_cert: Option<PathBuf>,
-    /// Most connections for callers that block: how many may wait for work at once.
+    /// Most connections for callers that block; further ones wait for one of them.
     pub max_connections: u32,
     /// Longest time that making a connection may take.
     pub connect_timeout: Duration,

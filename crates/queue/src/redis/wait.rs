@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bb8::PooledConnection;
 use redis::Value;
 use scheduler_domain::Shard;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::RedisQueue;
 use super::bells::ring;
-use super::blocking::Blocking;
+use super::blocking::{Blocking, Manager};
 use super::call::Call;
 use super::codec::read_bytes;
 use super::link::{Link, unexpected};
@@ -23,7 +24,7 @@ struct Token {
     byte: u8,
 }
 
-/// Blocks until a token comes.
+/// Blocks until a token comes. Who finds all connections in use waits for one no longer than for a token.
 ///
 /// The caller may drop this at any moment, and a token must not go with it: the command runs in a task of its own that owns the
 /// connection until the answer is there. When nobody wants the answer any more the server is asked to end the wait, and a
@@ -43,15 +44,22 @@ pub(super) async fn wait(
         return Ok(None);
     }
     let begun = Instant::now();
+    // The pool gives up on who waits in it, for it cannot tell a server that is gone from connections that are all in use. So
+    // nobody waits in it.
+    let Ok(place) = timeout(longest, Arc::clone(&queue.places).acquire_owned()).await else {
+        return Ok(None);
+    };
+    let place = place.map_err(|error| Error::unavailable(CONTEXT, error))?;
     let connection = queue
         .pool
         .get_owned()
         .await
         .map_err(|error| Error::unavailable(CONTEXT, error))?;
     metrics::histogram!(names::POOL_WAIT).record(begun.elapsed());
+    let longest = longest.saturating_sub(begun.elapsed());
     let (tell, told) = oneshot::channel();
     tokio::spawn(stand_at(
-        connection,
+        (connection, place),
         bells,
         longest,
         Arc::clone(&queue.link),
@@ -62,7 +70,7 @@ pub(super) async fn wait(
 }
 
 async fn stand_at(
-    mut connection: bb8::PooledConnection<'static, super::blocking::Manager>,
+    (mut connection, place): (PooledConnection<'static, Manager>, OwnedSemaphorePermit),
     bells: Vec<String>,
     longest: Duration,
     link: Arc<Link>,
@@ -86,6 +94,7 @@ async fn stand_at(
     };
     // Back in the pool before the caller can ask for the next one.
     drop(connection);
+    drop(place);
     if let Err(Ok(Some(token))) = tell.send(taken)
         && let Err(error) = link
             .ask("putting a token back", ring(&token.bell, &[token.byte]))

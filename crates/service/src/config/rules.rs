@@ -59,6 +59,11 @@ pub(super) const RULES: &[Rule] = &[
         holds: |c| !c.worker.queues.is_empty(),
     },
     Rule {
+        fields: &["worker.http_call.ports"],
+        demand: "must name at least one port, none of them 0",
+        holds: |c| !c.worker.http_call.ports.is_empty() && !c.worker.http_call.ports.contains(&0),
+    },
+    Rule {
         fields: &["worker.db_tx.url"],
         demand: "must begin with postgres:// or postgresql://",
         holds: |c| has_scheme(c.worker.db_tx.url.as_ref(), &["postgres", "postgresql"]),

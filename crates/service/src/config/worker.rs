@@ -42,6 +42,8 @@ section! {
         /// Whether jobs may call loopback, private and link-local addresses. Whoever may submit jobs can then
         /// reach what this process can, the cloud's metadata service included.
         allow_private_networks: bool = false;
+        /// Ports that jobs may call. Where private networks are allowed, any may be called.
+        ports: Vec<u16> = vec![80, 443, 8080, 8443];
         /// Longest that one call may take.
         timeout: Duration = Duration::from_secs(30), in Duration::from_millis(1)..=Duration::from_hours(1);
         /// A longer response fails the attempt.

@@ -371,3 +371,24 @@ fn a_file_of_variables_need_not_exist_but_its_faults_are_reported_without_its_se
         "{faults}"
     );
 }
+
+#[test]
+fn ports_are_a_list_in_a_file_and_a_text_with_commas_in_the_environment() {
+    let name = "SCHEDULER__WORKER__HTTP_CALL__PORTS";
+    let config = from_env(Role::Worker, &[(name, "80, 9000")]);
+    assert_eq!(config.worker.http_call.ports, [80, 9000]);
+    let (_directory, path) = file("[worker.http_call]\nports = [443]\n");
+    let load = |env: &[(&str, &str)]| {
+        let sources = Sources {
+            file: Some(path.clone()),
+            env: env.iter().copied().collect(),
+            ..Sources::default()
+        };
+        Config::load(Role::Worker, &sources)
+    };
+    assert_eq!(load(&[]).unwrap().config.worker.http_call.ports, [443]);
+    for bad in ["", "0", "70000", "http"] {
+        let faults = load(&[(name, bad)]).unwrap_err().to_string();
+        assert!(faults.contains("worker.http_call.ports"), "{bad}: {faults}");
+    }
+}

@@ -31,6 +31,7 @@ const MOST_HEADERS: usize = 100;
 pub struct HttpCall {
     client: Client,
     guard: Guard,
+    ports: Vec<u16>,
     timeout: Duration,
     max_response_bytes: u64,
 }
@@ -65,13 +66,17 @@ impl HttpCall {
         Ok(Self {
             client,
             guard,
+            ports: config.ports.clone(),
             timeout: config.timeout,
             max_response_bytes,
         })
     }
 
     async fn call(&self, args: Args) -> Result<Answer, JobError> {
-        let url = self.guard.check(&args.url).map_err(|why| refused(&why))?;
+        let url = self
+            .guard
+            .check(&args.url, &self.ports)
+            .map_err(|why| refused(&why))?;
         let target = url.origin().ascii_serialization();
         let request = args.into_request(url)?;
         let response = self

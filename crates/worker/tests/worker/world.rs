@@ -135,7 +135,7 @@ impl World {
             .await
             .unwrap();
         match &submitted[0] {
-            Submitted::Created(job) => job.id,
+            Ok(Submitted::Created(job)) => job.id,
             other => panic!("{other:?}"),
         }
     }

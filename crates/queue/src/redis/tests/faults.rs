@@ -307,3 +307,24 @@ async fn a_full_server_refuses_pushes_and_serves_claims() {
     server.run(&["CONFIG", "SET", "maxmemory", "0"]).await;
     queue.push(&all).await.unwrap();
 }
+
+#[tokio::test]
+async fn more_waits_than_connections_wait_for_each_other_and_none_fails() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let queue = Arc::new(server.queue());
+    // Four connections, and twice as long as a caller would wait in the pool.
+    let longest = Duration::from_millis(1_200);
+    let begun = Instant::now();
+    let waits: Vec<_> = (0..20)
+        .map(|_| {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.wait(&Served::All, longest).await })
+        })
+        .collect();
+    for wait in waits {
+        assert_eq!(wait.await.unwrap().unwrap(), None);
+    }
+    assert!(begun.elapsed() < longest * 2, "{:?}", begun.elapsed());
+}

@@ -40,6 +40,39 @@ impl Setting for Vec<String> {
     }
 }
 
+impl Setting for Vec<u16> {
+    fn kind() -> String {
+        "list of numbers".to_owned()
+    }
+
+    fn expects() -> String {
+        "a list of whole numbers up to 65535, or one text with commas between them".to_owned()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        match &value.kind {
+            ValueKind::Array(items) => items.iter().map(u16::read).collect(),
+            ValueKind::String(text) => text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(|item| item.parse().ok())
+                .collect(),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::from(
+            self.iter().copied().map(i64::from).collect::<Vec<_>>(),
+        ))
+    }
+
+    fn schema() -> Json {
+        json!({"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 65_535}})
+    }
+}
+
 /// Set key by key: `[section.field]` in a file, `SECTION__FIELD__KEY` in the environment. Layers add to each other.
 impl Setting for BTreeMap<String, String> {
     const KEYED: bool = true;

@@ -10,9 +10,6 @@ use url::{Host, Url};
 
 use super::reserved;
 
-/// Ports of public hosts that may be called: those that HTTP is served on.
-const PORTS: [u16; 4] = [80, 443, 8080, 8443];
-
 /// Whether calls are confined to the public internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Guard {
@@ -31,10 +28,15 @@ pub(super) enum Refused {
     Scheme,
     #[error("the URL must not hold a user name or a password")]
     Credentials,
-    #[error("port {0} may not be called, only 80, 443, 8080 and 8443")]
-    Port(u16),
+    #[error("port {port} may not be called, only {}", listed(allowed))]
+    Port { port: u16, allowed: Vec<u16> },
     #[error("address {address} may not be called: {range}")]
     Address { address: IpAddr, range: &'static str },
+}
+
+fn listed(ports: &[u16]) -> String {
+    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    ports.join(", ")
 }
 
 impl Refused {
@@ -52,8 +54,8 @@ impl Refused {
 }
 
 impl Guard {
-    /// Reads a URL that may be called.
-    pub(super) fn check(self, url: &str) -> Result<Url, Refused> {
+    /// Reads a URL that may be called: on one of `ports`, unless the guard is off.
+    pub(super) fn check(self, url: &str, ports: &[u16]) -> Result<Url, Refused> {
         // By the rules that browsers follow, which make 0x7f.1 and 2130706433 the addresses that they are.
         let url = Url::parse(url)?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -69,7 +71,10 @@ impl Guard {
             None => return Err(url::ParseError::EmptyHost.into()),
         }
         match url.port_or_known_default() {
-            Some(port) if self == Self::On && !PORTS.contains(&port) => Err(Refused::Port(port)),
+            Some(port) if self == Self::On && !ports.contains(&port) => Err(Refused::Port {
+                port,
+                allowed: ports.to_vec(),
+            }),
             _ => Ok(url),
         }
     }
@@ -86,6 +91,16 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PORTS: [u16; 4] = [80, 443, 8080, 8443];
+
+    #[test]
+    fn the_ports_that_may_be_called_are_those_configured() {
+        let url = "http://example.com:9000/";
+        assert!(Guard::On.check(url, &[80, 9000]).is_ok());
+        let refused = Guard::On.check(url, &[80, 443]).unwrap_err();
+        assert_eq!(refused.to_string(), "port 9000 may not be called, only 80, 443");
+    }
 
     /// Each with a word of why it is refused.
     const REFUSED: &[(&str, &str)] = &[
@@ -206,13 +221,13 @@ mod tests {
     fn only_public_http_urls_pass() {
         assert!(REFUSED.len() >= 60);
         for (url, why) in REFUSED {
-            match Guard::On.check(url) {
+            match Guard::On.check(url, &PORTS) {
                 Ok(read) => panic!("{url} passed as {read}"),
                 Err(refused) => assert!(refused.to_string().contains(why), "{url}: {refused}"),
             }
         }
         for url in ALLOWED {
-            assert_eq!(Guard::On.check(url).err(), None, "{url}");
+            assert_eq!(Guard::On.check(url, &PORTS).err(), None, "{url}");
         }
     }
 
@@ -224,10 +239,10 @@ mod tests {
             "http://169.254.169.254/",
             "http://10.0.0.1:22/",
         ] {
-            assert!(Guard::Off.check(url).is_ok(), "{url}");
+            assert!(Guard::Off.check(url, &PORTS).is_ok(), "{url}");
         }
         for url in ["file:///etc/passwd", "http://user@127.0.0.1/"] {
-            assert!(Guard::Off.check(url).is_err(), "{url}");
+            assert!(Guard::Off.check(url, &PORTS).is_err(), "{url}");
         }
     }
 }
