@@ -66,7 +66,7 @@ impl Scheduler {
             instance: "api-0".to_owned(),
             limits: Limits::default(),
         };
-        tokio::spawn(serve(listener, deps, stop.drain.clone()));
+        tokio::spawn(serve(listener, deps, stop.clone()));
         Self { address, stop }
     }
 }
