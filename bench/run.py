@@ -451,7 +451,9 @@ class Bench:
         return min((proc.first for proc in self.workers if proc.first), default=0)
 
     def reached(self, jobs):
-        """When so many had been handled, by all workers together; between two looks, in proportion."""
+        """When so many had been handled, by all workers together; between two looks, in proportion, but not from before
+        the first one started."""
+        first = self.first_start()
         marks = sorted((us, proc_at, n) for proc_at, proc in enumerate(self.workers) for us, n in proc.marks)
         counts, before, total_before = {}, None, 0
         for us, proc_at, n in marks:
@@ -460,6 +462,7 @@ class Bench:
             if total >= jobs:
                 if before is None or total == total_before:
                     return us
+                before = min(us, max(before, first))
                 return before + (us - before) * (jobs - total_before) / (total - total_before)
             before, total_before = us, total
         raise Failed(f"{jobs} jobs were never reached")
