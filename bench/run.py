@@ -240,18 +240,25 @@ class Services:
     """A PostgreSQL and a Redis of this cell's own."""
 
     def __init__(self, appendfsync="everysec"):
-        started = subprocess.run(
+        started = subprocess.Popen(
             [os.path.join(ROOT, "ci", "services.sh"), "start"],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=120,
             start_new_session=True,
         )
+        interrupted = False
+        try:
+            said, problem = started.communicate(timeout=120)
+        except KeyboardInterrupt:
+            # Ended half-way, they would be there and nobody would know where.
+            interrupted = True
+            said, problem = started.communicate(timeout=120)
         if started.returncode != 0:
-            raise Failed(f"ci/services.sh start: {started.stderr.strip()[-400:]}")
+            raise KeyboardInterrupt if interrupted else Failed(f"ci/services.sh start: {problem.strip()[-400:]}")
         self.env = {}
-        for line in started.stdout.splitlines():
+        for line in said.splitlines():
             for word in shlex.split(line.removeprefix("export ")):
                 name, _, value = word.partition("=")
                 self.env[name] = value
@@ -259,6 +266,8 @@ class Services:
         self.database, self.redis_url = self.env["TEST_DATABASE_URL"], self.env["TEST_REDIS_URL"]
         self.psql = self.redis = None
         try:
+            if interrupted:
+                raise KeyboardInterrupt
             self.psql, self.redis = Psql(self.database), Redis(self.redis_url)
             self.redis.ask("CONFIG", "SET", "appendfsync", appendfsync)
             with open(os.path.join(self.dir, "postgres", "postmaster.pid"), encoding="ascii") as file:
@@ -442,7 +451,9 @@ class Bench:
         return min((proc.first for proc in self.workers if proc.first), default=0)
 
     def reached(self, jobs):
-        """When so many had been handled, by all workers together; between two looks, in proportion."""
+        """When so many had been handled, by all workers together; between two looks, in proportion, but not from before
+        the first one started."""
+        first = self.first_start()
         marks = sorted((us, proc_at, n) for proc_at, proc in enumerate(self.workers) for us, n in proc.marks)
         counts, before, total_before = {}, None, 0
         for us, proc_at, n in marks:
@@ -451,6 +462,7 @@ class Bench:
             if total >= jobs:
                 if before is None or total == total_before:
                     return us
+                before = min(us, max(before, first))
                 return before + (us - before) * (jobs - total_before) / (total - total_before)
             before, total_before = us, total
         raise Failed(f"{jobs} jobs were never reached")
@@ -680,6 +692,7 @@ def backlog(bench, options):
     """Its own two benches: the rate of the first jobs of a small and of a large backlog."""
     take, made = options.take, {}
     bench.__exit__()
+    bench.procs, bench.services = [], None
     for name, size in (("small", options.small), ("large", options.large)):
         # Half an hour of preloading would tell nothing new.
         if size / bench.peer.enqueue_rate > 450:
@@ -689,7 +702,6 @@ def backlog(bench, options):
         with Bench(bench.peer, options) as fresh:
             ran = drain(fresh, size + count, take=count)
             made |= {f"{name}_backlog": size, f"{name}_per_s": ran["per_s"], "take": count}
-    bench.procs, bench.services = [], None
     if "small_per_s" in made and "large_per_s" in made:
         made["ratio"] = made["large_per_s"] / made["small_per_s"]
     return made
@@ -729,7 +741,7 @@ def manifest(options):
         "cores": os.cpu_count(),
         "memory_gib": round(memory),
         "kernel": os.uname().release,
-        "load": os.getloadavg()[0],
+        "busy": busy(1),
         "versions": {
             "PostgreSQL": output("psql", "--version").split(" ", 2)[-1],
             "Redis": (re.search(r"v=(\S+)", output("redis-server", "--version")) or [None, "?"])[1],
@@ -739,7 +751,7 @@ def manifest(options):
             "Python": sys.version.split()[0],
         },
         "peers": report.versions(HERE),
-        "options": {name: value for name, value in vars(options).items() if name not in ("command", "out", "bin_dir", "report", "report_only")},
+        "options": {name: value for name, value in vars(options).items() if name not in ("command", "out", "bin_dir", "report", "report_only", "append")},
     }
 
 
@@ -748,6 +760,13 @@ def steal():
     with open("/proc/stat", encoding="ascii") as file:
         fields = [int(field) for field in file.readline().split()[1:]]
     return fields[7] / TICK, (sum(fields) - fields[3] - fields[4]) / TICK
+
+
+def busy(seconds):
+    """Share of the machine that others use while the benchmark itself rests."""
+    before = steal()[1]
+    time.sleep(seconds)
+    return round((steal()[1] - before) / seconds / os.cpu_count(), 2)
 
 
 def arguments():
@@ -770,6 +789,7 @@ def arguments():
     parser.add_argument("--no-build", action="store_true", help="build nothing")
     parser.add_argument("--out", default=os.path.join(HERE, "results"), help="folder for raw results and logs")
     parser.add_argument("--report", default=os.path.join(ROOT, "docs", "BENCHMARKS.md"), help="the page to write")
+    parser.add_argument("--append", action="store_true", help="add to the results in OUT, to take the modes in turns")
     parser.add_argument("--report-only", action="store_true", help="only write the page, from OUT's results")
     parser.add_argument("--bin-dir", default=os.environ.get("SCHEDULER_BIN_DIR") or os.path.join(ROOT, "target", "release"))
     options = parser.parse_args()
@@ -804,7 +824,7 @@ def main():
         chosen = [peers.everyone()[peer.name] for peer in chosen]
     os.makedirs(os.path.join(options.out, "logs"), exist_ok=True)
     # Results of another time are kept aside, not mixed in.
-    if os.path.exists(raw):
+    if os.path.exists(raw) and not options.append:
         shutil.move(raw, f"{raw}.{int(os.path.getmtime(raw))}")
 
     def record(line):
@@ -830,7 +850,7 @@ def main():
                 done += 1
                 if (peer.name, mode) in given_up:
                     continue
-                line = {"kind": "run", "peer": peer.name, "mode": mode, "run": run, "load_before": os.getloadavg()[0]}
+                line = {"kind": "run", "peer": peer.name, "mode": mode, "run": run, "busy_before": busy(0.5)}
                 begun, stolen = time.monotonic(), steal()
                 try:
                     line |= one(peer, mode, options)
@@ -853,11 +873,17 @@ def main():
     return 1 if failed else 0
 
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 def interrupt(*_):
+    # One is enough: another one must not cut the cleaning up short, which ends by itself.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupt)
-    signal.signal(signal.SIGHUP, interrupt)
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
     sys.exit(main())
