@@ -1,5 +1,4 @@
 //! How processes begin.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::time::Duration;
 
