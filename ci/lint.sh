@@ -55,8 +55,8 @@ check_shell() {
   shellcheck "${scripts[@]}"
 }
 
-check_yaml() { # templates of the chart are not YAML until they are rendered
-  files '*.yaml' '*.yml' ':!chart/templates' | xargs -0 yamllint --strict
+check_yaml() { # templates of the chart are not YAML until they are rendered, and then nobody's writing
+  files '*.yaml' '*.yml' ':!chart/templates' ':!ci/golden' | xargs -0 yamllint --strict
   if have docker && docker compose version >/dev/null 2>&1; then
     docker compose config --quiet
   else
