@@ -172,7 +172,10 @@ check_envoy() { # the configuration of every values file, by Envoy itself
   # Files that Secrets and ConfigMaps would bring.
   openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout "$work/tls.key" -out "$work/tls.crt" 2>/dev/null
   cp "$work/tls.crt" "$work/ca.crt"
-  echo '{"keys": []}' >"$work/jwks.json"
+  openssl rsa -in "$work/tls.key" -modulus -noout | python3 -c 'import base64, json, sys
+modulus = bytes.fromhex(sys.stdin.read().strip().removeprefix("Modulus="))
+n = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode()
+print(json.dumps({"keys": [{"kty": "RSA", "alg": "RS256", "kid": "1", "e": "AQAB", "n": n}]}))' >"$work/jwks.json"
   cp chart/files/envoy/descriptors.binpb "$work/"
   for name in "${names[@]}"; do
     render "${cases[$name]}" | WORK=$work python3 -c 'import os, re, sys, yaml

@@ -10,6 +10,11 @@ compose/envoy.yaml is the same for one machine.
 {{- $jwt := $gateway.jwt -}}
 {{- $api := include "task-scheduler.name" (dict "root" . "component" "api") -}}
 {{- $host := ternary (printf "%s-headless" $api) $api (eq $up.discovery "headless") -}}
+# What statistics and certificates' sources are told of who asks.
+node:
+  id: gateway
+  cluster: {{ include "task-scheduler.fullname" . }}
+
 # Reached from within the pod only: it can change and stop everything.
 admin:
   address:
