@@ -82,9 +82,9 @@ pub struct Calls {
 /// Jobs per second.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Rates {
-    /// Due.
+    /// Due, while the schedule offered any.
     pub offered: f64,
-    /// Accepted.
+    /// Accepted, from the end of the warm-up to the last answer.
     pub accepted: f64,
     /// Ended, from the beginning to the end of the last job; mode `e2e` only.
     pub completed: Option<f64>,

@@ -58,7 +58,7 @@ pub(super) fn summary(plan: &Plan, desk: &Desk, ran: &Ran, measured: &Measured, 
             failed: total.failed_calls,
         },
         rates: Rates {
-            offered: per_second(jobs.offered, measured.seconds),
+            offered: per_second(jobs.offered, measured.offering),
             accepted: per_second(jobs.accepted, measured.seconds),
             completed: ran
                 .followed
