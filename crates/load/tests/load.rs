@@ -153,6 +153,7 @@ async fn every_job_of_an_open_loop_is_followed_to_its_end() {
         (summary.jobs.offered, summary.jobs.accepted, summary.jobs.dropped),
         (300, 300, 0)
     );
+    assert!((summary.rates.offered - 300.0).abs() < 0.1, "{:?}", summary.rates);
     assert!(summary.jobs.replayed > 10, "{:?}", summary.jobs);
     let ledger = summary.ledger.as_ref().unwrap();
     assert_eq!(ledger.sent, 300 - summary.jobs.replayed);
