@@ -334,6 +334,20 @@ async fn jobs_that_do_not_end_are_open_and_not_lost() {
 }
 
 #[tokio::test]
+async fn what_nobody_could_ask_for_is_not_proven() {
+    let fake = FakeScheduler::start().unwrap();
+    let mut plan = plan(&fake.address(), Mode::EndToEnd, closed(1));
+    (plan.jobs, plan.thresholds) = (Some(5), vec!["lost==0".parse().unwrap()]);
+    let stops = Stops::default();
+    stops.following.cancel();
+    fake.fail(Rpc::List, Status::internal("broken"));
+    let summary = carry_out(&plan, &stops, None).await;
+    let ledger = summary.ledger.as_ref().unwrap();
+    assert_eq!((ledger.lost, ledger.unverified, ledger.open), (0, 5, 5));
+    assert!(!summary.passed());
+}
+
+#[tokio::test]
 async fn an_interrupted_run_has_a_summary_of_what_was_sent() {
     let scheduler = Scheduler::start().await;
     let plan = plan(&scheduler.address, Mode::EndToEnd, steady(100.0, 60_000));
