@@ -68,6 +68,8 @@ pub(crate) struct Balance {
     pub(crate) cancelled: u64,
     pub(crate) open: u64,
     pub(crate) lost: u64,
+    /// Open jobs that the scheduler was never seen to have.
+    pub(crate) unverified: u64,
     pub(crate) duplicated: u64,
     pub(crate) unacknowledged_found: u64,
 }
@@ -223,6 +225,8 @@ impl Ledger {
             balance.sent += u64::from(mark & SENT != 0);
             balance.acknowledged += u64::from(acked);
             balance.unacknowledged_found += u64::from(!acked && mark & FOUND != 0);
+            let settled = mark & (END | LOST | FOUND) != 0;
+            balance.unverified += u64::from(acked && !settled);
             if acked {
                 let count = match mark & END {
                     _ if mark & LOST != 0 => &mut balance.lost,
@@ -336,6 +340,7 @@ mod tests {
             ledger.listed(&ids().id(index).to_string(), Some(state));
         }
         assert_eq!(ledger.open(10), [(4, ids().id(4)), (5, ids().id(5))]);
+        assert_eq!((ledger.balance().open, ledger.balance().unverified), (2, 1));
         ledger.not_found(5);
         let expected = Balance {
             sent: 7,

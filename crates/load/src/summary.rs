@@ -82,9 +82,9 @@ pub struct Calls {
 /// Jobs per second.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, JsonSchema)]
 pub struct Rates {
-    /// Due.
+    /// Due, while the schedule offered any.
     pub offered: f64,
-    /// Accepted.
+    /// Accepted, from the end of the warm-up to the last answer.
     pub accepted: f64,
     /// Ended, from the beginning to the end of the last job; mode `e2e` only.
     pub completed: Option<f64>,
@@ -158,6 +158,9 @@ pub struct LedgerCounts {
     pub open: u64,
     /// Acknowledged, and the scheduler says by its id that there is no such job.
     pub lost: u64,
+    /// Open, and never seen in the scheduler: nobody has asked for it yet. While there are any, `lost` is not proven, and
+    /// a threshold on it is broken.
+    pub unverified: u64,
     /// One job accepted under two ids, or one id listed twice.
     pub duplicated: u64,
     /// Not acknowledged to us, and there nevertheless: its answer was lost.
@@ -228,6 +231,7 @@ impl Summary {
             "offered_rate" => Some(self.rates.offered),
             "accepted_rate" => Some(self.rates.accepted),
             "completed_rate" => self.rates.completed,
+            "lost" if self.ledger.as_ref().is_some_and(|ledger| ledger.unverified > 0) => None,
             "lost" => ledger(|ledger| ledger.lost),
             "duplicated" => ledger(|ledger| ledger.duplicated),
             "open" => ledger(|ledger| ledger.open),

@@ -153,6 +153,7 @@ async fn every_job_of_an_open_loop_is_followed_to_its_end() {
         (summary.jobs.offered, summary.jobs.accepted, summary.jobs.dropped),
         (300, 300, 0)
     );
+    assert!((summary.rates.offered - 300.0).abs() < 0.1, "{:?}", summary.rates);
     assert!(summary.jobs.replayed > 10, "{:?}", summary.jobs);
     let ledger = summary.ledger.as_ref().unwrap();
     assert_eq!(ledger.sent, 300 - summary.jobs.replayed);
@@ -330,6 +331,20 @@ async fn jobs_that_do_not_end_are_open_and_not_lost() {
             .unwrap()
             .contains("5 acknowledged jobs have not ended")
     );
+}
+
+#[tokio::test]
+async fn what_nobody_could_ask_for_is_not_proven() {
+    let fake = FakeScheduler::start().unwrap();
+    let mut plan = plan(&fake.address(), Mode::EndToEnd, closed(1));
+    (plan.jobs, plan.thresholds) = (Some(5), vec!["lost==0".parse().unwrap()]);
+    let stops = Stops::default();
+    stops.following.cancel();
+    fake.fail(Rpc::List, Status::internal("broken"));
+    let summary = carry_out(&plan, &stops, None).await;
+    let ledger = summary.ledger.as_ref().unwrap();
+    assert_eq!((ledger.lost, ledger.unverified, ledger.open), (0, 5, 5));
+    assert!(!summary.passed());
 }
 
 #[tokio::test]

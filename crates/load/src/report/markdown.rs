@@ -73,6 +73,7 @@ fn write(out: &mut String, summary: &Summary) -> std::fmt::Result {
             ("cancelled", ledger.cancelled),
             ("open", ledger.open),
             ("**lost**", ledger.lost),
+            ("unverified", ledger.unverified),
             ("**duplicated**", ledger.duplicated),
             ("found without an acknowledgement", ledger.unacknowledged_found),
             ("repeated runs", ledger.repeated_runs),

@@ -136,7 +136,7 @@ const charts = [
 
 // --- the page
 const { jobs, rates, latency, ledger } = summary;
-const judged = summary.thresholds.length > 0, passed = summary.thresholds.every(t => t.holds) && !(ledger && (ledger.lost || ledger.duplicated));
+const judged = summary.thresholds.length > 0, passed = summary.thresholds.every(t => t.holds) && !(ledger && (ledger.lost || ledger.unverified || ledger.duplicated));
 const tile = (name, value, bad = false) => el("div", { class: "tile" }, el("b", bad ? { class: "bad" } : {}, value), el("span", {}, name));
 const meter = share => { const i = el("i"); i.style.width = share * 100 + "%"; return el("div", { class: "meter" }, i); };
 const unit = t => t.measured === null ? "not measured" : /_rate</.test(t.threshold) || /^(error|drop)_rate/.test(t.threshold) ? percent(t.measured)

@@ -35,6 +35,7 @@ pub(super) fn summary(plan: &Plan, desk: &Desk, ran: &Ran, measured: &Measured, 
             cancelled: balance.cancelled,
             open: balance.open,
             lost: balance.lost,
+            unverified: balance.unverified,
             duplicated: balance.duplicated,
             unacknowledged_found: balance.unacknowledged_found,
             repeated_runs: followed.repeated_runs,
@@ -58,7 +59,7 @@ pub(super) fn summary(plan: &Plan, desk: &Desk, ran: &Ran, measured: &Measured, 
             failed: total.failed_calls,
         },
         rates: Rates {
-            offered: per_second(jobs.offered, measured.seconds),
+            offered: per_second(jobs.offered, measured.offering),
             accepted: per_second(jobs.accepted, measured.seconds),
             completed: ran
                 .followed

@@ -26,6 +26,8 @@ const BUSY: f64 = 0.85;
 pub(super) struct Measured {
     /// From the end of the warm-up to the last answer.
     pub(super) seconds: f64,
+    /// Of these, those in which the schedule offered jobs.
+    pub(super) offering: f64,
     pub(super) offered: u64,
     pub(super) dropped: u64,
     /// While sending.
@@ -114,6 +116,11 @@ impl<'a> Ticker<'a> {
         let (zero, last) = (self.zero, self.last);
         let elapsed = last.at.saturating_duration_since(zero.at);
         self.measured.seconds = elapsed.as_secs_f64();
+        let scheduled = self
+            .plan
+            .length()
+            .map_or(elapsed, |length| length.saturating_sub(self.plan.warmup));
+        self.measured.offering = elapsed.min(scheduled).as_secs_f64();
         self.measured.offered = last.offered - zero.offered;
         self.measured.dropped = last.dropped - zero.dropped;
         self.measured.busy = busy(&zero, &last);
