@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{
-    Clock, Entropy, Epoch, Job, JobFailure, JobOptions, JobSpec, JobType, Lease, ManualClock, Outcome,
-    Priority, QueueName, SeededEntropy, State, WorkerId,
+    Clock, Entropy, Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Lease, ManualClock, Outcome,
+    Priority, QueueName, SeededEntropy, Shard, State, WorkerId,
 };
 use scheduler_engine::upkeep::{Promoter, Reaper, Reconciler, Retention};
 use scheduler_engine::{Engine, Options, Session, Submission, Taken};
@@ -397,4 +397,31 @@ async fn a_submit_past_the_bound_is_refused_and_says_when_to_come_back() {
     let refused = world.engine.submit(many(bound + 1)).await;
     assert!(matches!(refused, Err(scheduler_engine::Error::Busy { .. })));
     assert_eq!(world.engine.submit(many(10)).await.unwrap().len(), 10);
+}
+
+#[tokio::test]
+async fn a_claim_of_large_payloads_takes_what_fits_and_leaves_the_rest_to_others() {
+    let world = World::new();
+    let large = JobSpec {
+        payload: format!("\"{}\"", "x".repeat((1 << 20) - 2)),
+        ..spec()
+    };
+    // A claim takes from one shard.
+    for n in 0..70 {
+        let submission = Submission {
+            id: Some(JobId::generate(world.clock.now(), [n; 10], Shard::wrapping(0))),
+            key: None,
+            spec: large.clone(),
+            trace: None,
+        };
+        world.engine.submit(vec![submission]).await.unwrap();
+    }
+    let (one, other) = (world.worker(), world.worker());
+    let stop = CancellationToken::new();
+    assert_eq!(one.next(1_000, &stop).await.len(), 64);
+    assert_eq!(
+        other.next(1_000, &stop).await.len(),
+        6,
+        "at once, not when a lease runs out"
+    );
 }

@@ -12,8 +12,8 @@ use scheduler_domain::{
 use scheduler_engine::{Answer, Engine, Error as EngineError, Options, Submission};
 use scheduler_queue::{MemoryQueue, Served};
 use scheduler_store::{
-    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Maintenance,
-    MemoryStore, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
+    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
+    Maintenance, MemoryStore, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -54,8 +54,8 @@ impl Jobs for Picky {
         self.inner.get(ids).await
     }
 
-    async fn load(&self, claimed: &[(JobId, Epoch)]) -> Result<Vec<Job>, Error> {
-        self.inner.load(claimed).await
+    async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error> {
+        self.inner.load(claimed, most_bytes).await
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {

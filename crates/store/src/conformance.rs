@@ -95,6 +95,7 @@ macro_rules! conformance {
             idempotency::batches_with_the_same_keys_do_not_lock_each_other_out,
             read::answers_keep_the_order_and_the_gaps_of_the_question,
             read::only_open_jobs_under_their_epoch_are_loaded,
+            read::what_is_loaded_is_bounded_in_bytes_and_the_rest_is_left,
             running::a_long_attempt_is_shown_as_running,
             running::a_lease_that_is_worth_nothing_is_returned,
             finish::a_success_ends_the_job,

@@ -29,7 +29,7 @@ pub use error::Error;
 pub use memory::MemoryStore;
 pub use model::{
     Cancelled, Cursor, DEFAULT_CALL_TIMEOUT, Deleted, Due, DueCursor, Filter, HandOut, HandOutCause,
-    HandedOut, ListQuery, Page, Redriven, Report, ReportKind, Running, Submitted, Verdict,
+    HandedOut, ListQuery, Loaded, Page, Redriven, Report, ReportKind, Running, Submitted, Verdict,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 
@@ -48,7 +48,10 @@ pub trait Jobs: Send + Sync {
     async fn get(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, Error>;
 
     /// Of the jobs claimed, those that are still open under the epoch they were claimed at, in any order.
-    async fn load(&self, claimed: &[(JobId, Epoch)]) -> Result<Vec<Job>, Error>;
+    ///
+    /// Their payloads have at most `most_bytes` together, or it is one job alone; the memory that this takes is bounded by as much.
+    /// Those that did not fit are left for another time.
+    async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error>;
 
     /// Records how attempts ended; for each, in order, whether the report was accepted or fenced.
     ///

@@ -22,6 +22,35 @@ pub enum Submitted {
     },
 }
 
+/// What was read of claimed jobs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loaded {
+    /// Those that can be run.
+    pub jobs: Vec<Job>,
+    /// Those that did not fit; whether they are still open is not known of all.
+    pub left: Vec<JobId>,
+    /// Bytes of the payloads of `jobs`.
+    bytes: usize,
+}
+
+impl Loaded {
+    /// Adds `job` if it fits into `most_bytes`, or is the first.
+    pub(crate) fn offer(&mut self, job: Job, most_bytes: usize) {
+        let size = job.spec.payload.len();
+        if self.jobs.is_empty() || self.bytes.saturating_add(size) <= most_bytes {
+            self.bytes += size;
+            self.jobs.push(job);
+        } else {
+            self.left.push(job.id);
+        }
+    }
+
+    /// Whether something was left already.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.left.is_empty()
+    }
+}
+
 /// How an attempt ended, as its worker reports it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {

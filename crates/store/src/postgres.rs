@@ -38,8 +38,8 @@ use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, Shard, Timestamp};
 use self::call::Db;
 pub use self::connect::PostgresOptions;
 use crate::{
-    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Maintenance,
-    Page, Purged, Redriven, Report, Running, Submitted, Verdict,
+    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
+    Maintenance, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
 };
 
 /// A store in CockroachDB or PostgreSQL. Cloning it is cheap and shares the connections.
@@ -61,9 +61,11 @@ impl Jobs for PostgresStore {
         self.db.call("get", move |db| get::get(db, ids)).await
     }
 
-    async fn load(&self, claimed: &[(JobId, Epoch)]) -> Result<Vec<Job>, Error> {
+    async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error> {
         let claimed = claimed.to_vec();
-        self.db.call("load", move |db| load::load(db, claimed)).await
+        self.db
+            .call("load", move |db| load::load(db, claimed, most_bytes))
+            .await
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {

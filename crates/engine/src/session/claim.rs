@@ -1,6 +1,6 @@
 //! Claiming: lease in the queue, then read the rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use scheduler_domain::{Epoch, JobId, Shard};
@@ -14,6 +14,9 @@ use crate::backoff::Backoff;
 
 /// Longest time asleep before looking again although nobody rang: covers a wake-up that was lost.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// Payloads read in one claim, bytes.
+const MOST_BYTES: usize = 64 << 20;
 
 impl Session {
     /// Waits until there is work, and takes at most `limit` jobs. Empty only when `stop` was cancelled.
@@ -82,17 +85,28 @@ impl Session {
         }
     }
 
-    /// The rows of what was claimed. Entries whose job is final, gone, or out under a higher epoch are dropped.
+    /// The rows of what was claimed, as many as fit; the rest is given back. Entries whose job is final, gone, or out under a higher epoch
+    /// are dropped.
     async fn load(&self, claimed: Vec<Claimed>) -> Result<Vec<Taken>, Error> {
         let keys: Vec<(JobId, Epoch)> = claimed.iter().map(|c| (c.entry.id, c.entry.epoch)).collect();
-        let rows = match self.0.parts.store.load(&keys).await {
-            Ok(rows) => rows,
+        let loaded = match self.0.parts.store.load(&keys, MOST_BYTES).await {
+            Ok(loaded) => loaded,
             Err(error) => {
                 self.release(claimed.into_iter().map(|c| c.entry).collect()).await;
                 return Err(error.into());
             }
         };
-        let mut rows: HashMap<JobId, _> = rows.into_iter().map(|job| (job.id, job)).collect();
+        let left: HashSet<JobId> = loaded.left.into_iter().collect();
+        let (claimed, unread): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|c| !left.contains(&c.entry.id));
+        if !unread.is_empty() {
+            debug!(
+                jobs = unread.len(),
+                "given back, for their payloads are too large to hold"
+            );
+            self.release(unread.into_iter().map(|c| c.entry).collect()).await;
+        }
+        let mut rows: HashMap<JobId, _> = loaded.jobs.into_iter().map(|job| (job.id, job)).collect();
         let mut stale = Vec::new();
         let mut taken = Vec::with_capacity(claimed.len());
         for Claimed { entry, at } in claimed {

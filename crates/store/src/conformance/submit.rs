@@ -86,7 +86,7 @@ pub async fn an_empty_batch_is_no_work(h: &impl Harness) {
     let store = h.store();
     assert_eq!(store.submit(at(0), Vec::new()).await.unwrap(), []);
     assert_eq!(store.finish(at(0), Vec::new()).await.unwrap(), []);
-    assert_eq!(store.load(&[]).await.unwrap(), []);
+    assert_eq!(store.load(&[], 1).await.unwrap(), crate::Loaded::default());
     assert_eq!(store.get(&[]).await.unwrap(), []);
     assert_eq!(store.mark_running(at(0), Vec::new()).await.unwrap(), []);
 }

@@ -7,8 +7,8 @@ use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, State as JobState, Ti
 
 use super::MemoryStore;
 use crate::{
-    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Page, Redriven, Report, Running, Submitted, Verdict,
-    transition,
+    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Loaded, Page, Redriven, Report, Running, Submitted,
+    Verdict, transition,
 };
 
 #[async_trait]
@@ -23,12 +23,16 @@ impl Jobs for MemoryStore {
         Ok(ids.iter().map(|id| state.get(*id).cloned()).collect())
     }
 
-    async fn load(&self, claimed: &[(JobId, Epoch)]) -> Result<Vec<Job>, Error> {
+    async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error> {
         let state = self.lock();
-        Ok(claimed
+        let mut loaded = Loaded::default();
+        for job in claimed
             .iter()
-            .filter_map(|(id, epoch)| state.open_at(*id, *epoch).cloned())
-            .collect())
+            .filter_map(|(id, epoch)| state.open_at(*id, *epoch))
+        {
+            loaded.offer(job.clone(), most_bytes);
+        }
+        Ok(loaded)
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {

@@ -1,14 +1,15 @@
 //! Reads the jobs that a worker has claimed, if they are still its to run.
 
-use scheduler_domain::{Epoch, Job, JobId};
+use futures::TryStreamExt as _;
+use scheduler_domain::{Epoch, JobId};
 use sqlx::PgConnection;
 
 use super::call::Db;
 use super::fault::Fault;
 use super::row::{self, job_columns};
 use super::tx::{self, Earlier, Scope, Work};
-use crate::Error;
 use crate::metrics::BATCH_ROWS;
+use crate::{Error, Loaded};
 
 pub(super) const LOAD: &str = concat!(
     "-- store.load\nSELECT ",
@@ -18,38 +19,57 @@ pub(super) const LOAD: &str = concat!(
       WHERE jobs.epoch = d.epoch AND jobs.state IN (1, 2, 6, 8)"
 );
 
-pub(super) async fn load(db: Db, mut claimed: Vec<(JobId, Epoch)>) -> Result<Vec<Job>, Error> {
+pub(super) async fn load(
+    db: Db,
+    mut claimed: Vec<(JobId, Epoch)>,
+    most_bytes: usize,
+) -> Result<Loaded, Error> {
     claimed.sort_unstable();
     claimed.dedup();
-    let mut open = Vec::with_capacity(claimed.len());
+    let mut loaded = Loaded::default();
     for chunk in claimed.chunks(row::MOST_FOUND) {
+        if loaded.is_full() {
+            loaded.left.extend(chunk.iter().map(|(id, _)| *id));
+            continue;
+        }
         metrics::histogram!(BATCH_ROWS, "operation" => Load::NAME).record(chunk.len() as f64);
-        open.extend(tx::run(&db, &Load(chunk)).await?);
+        let some = tx::run(&db, &Load { chunk, most_bytes }).await?;
+        for job in some.jobs {
+            loaded.offer(job, most_bytes);
+        }
+        loaded.left.extend(some.left);
     }
-    Ok(open)
+    Ok(loaded)
 }
 
-struct Load<'a>(&'a [(JobId, Epoch)]);
+struct Load<'a> {
+    chunk: &'a [(JobId, Epoch)],
+    most_bytes: usize,
+}
 
 impl Work for Load<'_> {
     const NAME: &'static str = "load";
-    type Answer = Vec<Job>;
+    type Answer = Loaded;
 
     fn scope(&self) -> Scope {
         Scope::Read
     }
 
-    async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<Vec<Job>, Fault> {
-        let (shards, ids) = row::keys(self.0.iter().map(|(id, _)| *id));
-        let epochs: Vec<i32> = self.0.iter().map(|(_, epoch)| epoch.0).collect();
-        let rows = sqlx::query(LOAD)
+    async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<Loaded, Fault> {
+        let (shards, ids) = row::keys(self.chunk.iter().map(|(id, _)| *id));
+        let epochs: Vec<i32> = self.chunk.iter().map(|(_, epoch)| epoch.0).collect();
+        // Row by row: what does not fit is in memory for a moment only.
+        let mut rows = sqlx::query(LOAD)
             .bind(shards)
             .bind(ids)
             .bind(epochs)
-            .fetch_all(connection)
-            .await?;
-        rows.iter()
-            .filter_map(|row| row::readable_job(Self::NAME, row).transpose())
-            .collect()
+            .fetch(connection);
+        let mut loaded = Loaded::default();
+        while let Some(row) = rows.try_next().await? {
+            if let Some(job) = row::readable_job(Self::NAME, &row)? {
+                loaded.offer(job, self.most_bytes);
+            }
+        }
+        Ok(loaded)
     }
 }

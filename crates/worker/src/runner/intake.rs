@@ -15,7 +15,9 @@ pub(super) async fn take(shared: &Shared, drain: &CancellationToken) {
         room
     };
     while let Some(room) = drain.run_until_cancelled(room()).await {
-        let taken = claim(shared, room.min(shared.claim_batch.max(1)), drain).await;
+        // What a claim cannot hold is given back, so it is better not taken.
+        let limit = room.min(shared.claim_batch.max(1)).min(shared.pace.fitting());
+        let taken = claim(shared, limit, drain).await;
         shared
             .pace
             .came(taken.iter().map(|taken| taken.job.spec.payload.len()));

@@ -74,6 +74,12 @@ impl Pace {
         }
     }
 
+    /// How many jobs of the mean payload one claim should bring. At least one.
+    pub(super) fn fitting(&self) -> usize {
+        let fitting = MOST_BYTES / self.payload.get().max(1);
+        usize::try_from(fitting).unwrap_or(usize::MAX).max(1)
+    }
+
     /// Slots without work are reason enough to claim. Where only the buffer is to be filled, it is in large parts: a claim costs the same
     /// for one job as for hundreds.
     fn room_now(&self) -> usize {
@@ -94,8 +100,10 @@ impl Pace {
         }
         let quick_slots = self.pool_size.saturating_sub(self.slow.load(Ordering::Relaxed)) as u64;
         let soon = quick_slots.saturating_mul(nanoseconds(AHEAD)) / run_time;
-        let fitting = MOST_BYTES / self.payload.get().max(1);
-        usize::try_from(soon.min(fitting)).unwrap_or(MOST).min(MOST)
+        usize::try_from(soon)
+            .unwrap_or(MOST)
+            .min(MOST)
+            .min(self.fitting())
     }
 }
 

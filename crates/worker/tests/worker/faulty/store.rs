@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, Shard, Timestamp};
 use scheduler_store::{
-    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Maintenance,
-    MemoryStore, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
+    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
+    Maintenance, MemoryStore, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
 };
 
 #[derive(Default)]
@@ -26,8 +26,8 @@ impl Jobs for FaultyStore {
         self.inner.get(ids).await
     }
 
-    async fn load(&self, claimed: &[(JobId, Epoch)]) -> Result<Vec<Job>, Error> {
-        self.inner.load(claimed).await
+    async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error> {
+        self.inner.load(claimed, most_bytes).await
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {
