@@ -263,9 +263,14 @@ static_resources:
   clusters:
     - name: api
       # All addresses of the name: every API pod with `headless`, the Service's one with `clusterIP`.
-      type: STRICT_DNS
-      dns_lookup_family: V4_ONLY
-      dns_refresh_rate: {{ int64 $up.dnsRefreshSeconds }}s
+      cluster_type:
+        name: envoy.clusters.dns
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster
+          dns_refresh_rate: {{ int64 $up.dnsRefreshSeconds }}s
+          # Also while the name has no address yet: at the start, before any pod is ready.
+          dns_failure_refresh_rate: {base_interval: 1s, max_interval: {{ int64 $up.dnsRefreshSeconds }}s}
+          dns_lookup_family: V4_ONLY
       lb_policy: {{ $up.lbPolicy }}
       connect_timeout: {{ $up.connectTimeout }}
       typed_extension_protocol_options:
@@ -326,8 +331,11 @@ static_resources:
     {{- $url := urlParse $jwt.jwksUri }}
     {{- $name := regexReplaceAll ":[0-9]+$" $url.host "" }}
     - name: jwks
-      type: STRICT_DNS
-      dns_lookup_family: V4_ONLY
+      cluster_type:
+        name: envoy.clusters.dns
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster
+          dns_lookup_family: V4_ONLY
       connect_timeout: 5s
       load_assignment:
         cluster_name: jwks
