@@ -350,7 +350,7 @@ pub struct BatchSubmitJobsResponse {
 /// What became of one job of a batch.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BatchSubmitResult {
-    /// Its id; empty when it was refused.
+    /// Its id; for ALREADY_EXISTS that of the job that has its id or key; otherwise empty when it was refused.
     #[prost(string, tag = "1")]
     pub job_id: ::prost::alloc::string::String,
     /// A google.rpc.Code; 0 means accepted.
