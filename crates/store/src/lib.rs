@@ -18,6 +18,8 @@ pub mod metrics;
 mod model;
 pub mod postgres;
 mod same;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transition;
 
 use std::sync::Arc;

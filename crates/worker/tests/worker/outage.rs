@@ -14,7 +14,7 @@ const BOUND: usize = 4_096 + 1_000 + 10;
 #[tokio::test(start_paused = true)]
 async fn reports_pile_up_to_a_bound_and_none_is_lost() {
     let world = World::new();
-    world.store.stuck.store(true, Ordering::SeqCst);
+    world.store.faults.stuck.store(true, Ordering::SeqCst);
     let ids = world.submit_many(8_000, "noop", "{}").await;
     world.worker(handlers::stock(), 10);
     tokio::time::sleep(Duration::from_secs(20)).await;
@@ -25,7 +25,7 @@ async fn reports_pile_up_to_a_bound_and_none_is_lost() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(taken(), before);
 
-    world.store.stuck.store(false, Ordering::SeqCst);
+    world.store.faults.stuck.store(false, Ordering::SeqCst);
     for id in ids {
         let job = world.end(id).await;
         assert_eq!((job.state, job.attempts, job.crashes), (State::Succeeded, 1, 0));
@@ -35,11 +35,11 @@ async fn reports_pile_up_to_a_bound_and_none_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_report_is_given_up_runs_again_although_its_worker_lives() {
     let world = World::new();
-    world.store.stuck.store(true, Ordering::SeqCst);
+    world.store.faults.stuck.store(true, Ordering::SeqCst);
     world.worker(handlers::stock(), 1);
     let id = world.submit("noop", "{}").await;
     tokio::time::sleep(Duration::from_secs(90)).await;
-    world.store.stuck.store(false, Ordering::SeqCst);
+    world.store.faults.stuck.store(false, Ordering::SeqCst);
     let job = world.end(id).await;
     assert_eq!((job.state, job.attempts, job.crashes), (State::Succeeded, 1, 0));
 }

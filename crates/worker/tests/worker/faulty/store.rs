@@ -3,99 +3,26 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, Shard, Timestamp};
-use scheduler_store::{
-    Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
-    Maintenance, MemoryStore, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
-};
+use scheduler_store::Error;
+use scheduler_store::testing::Faults;
+
+pub(crate) type FaultyStore = scheduler_store::testing::FaultyStore<Stuck>;
 
 #[derive(Default)]
-pub(crate) struct FaultyStore {
-    inner: MemoryStore,
+pub(crate) struct Stuck {
     /// Reports are not taken.
     pub(crate) stuck: AtomicBool,
 }
 
 #[async_trait]
-impl Jobs for FaultyStore {
-    async fn submit(&self, now: Timestamp, jobs: Vec<NewJob>) -> Result<Vec<Submitted>, Error> {
-        self.inner.submit(now, jobs).await
-    }
-
-    async fn get(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, Error> {
-        self.inner.get(ids).await
-    }
-
-    async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error> {
-        self.inner.load(claimed, most_bytes).await
-    }
-
-    async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {
+impl Faults for Stuck {
+    fn finish(&self) -> Result<(), Error> {
         if self.stuck.load(Ordering::SeqCst) {
             return Err(Error::Unavailable {
                 context: "finishing",
                 source: "told to fail".into(),
             });
         }
-        self.inner.finish(now, reports).await
-    }
-
-    async fn mark_running(&self, now: Timestamp, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
-        self.inner.mark_running(now, running).await
-    }
-
-    async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {
-        self.inner.cancel(now, id).await
-    }
-
-    async fn redrive(&self, now: Timestamp, id: JobId) -> Result<Redriven, Error> {
-        self.inner.redrive(now, id).await
-    }
-
-    async fn delete(&self, id: JobId) -> Result<Deleted, Error> {
-        self.inner.delete(id).await
-    }
-
-    async fn list(&self, now: Timestamp, query: ListQuery) -> Result<Page, Error> {
-        self.inner.list(now, query).await
-    }
-
-    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, Error> {
-        self.inner.attempts(id).await
-    }
-}
-
-#[async_trait]
-impl Maintenance for FaultyStore {
-    async fn due(
-        &self,
-        shard: Shard,
-        after: Option<DueCursor>,
-        until: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<Due>, Error> {
-        self.inner.due(shard, after, until, limit).await
-    }
-
-    async fn hand_out(&self, now: Timestamp, jobs: Vec<HandOut>) -> Result<Vec<HandedOut>, Error> {
-        self.inner.hand_out(now, jobs).await
-    }
-
-    async fn purge(
-        &self,
-        shard: Shard,
-        before: Timestamp,
-        after: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Purged, Error> {
-        self.inner.purge(shard, before, after, limit).await
-    }
-
-    async fn migrate(&self) -> Result<(), Error> {
-        self.inner.migrate().await
-    }
-
-    async fn ping(&self) -> Result<(), Error> {
-        self.inner.ping().await
+        Ok(())
     }
 }
