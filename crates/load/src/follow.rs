@@ -4,9 +4,7 @@
 //! listed from the newest to the oldest of this run, 1,000 a call, and each is marked in the ledger. What the listing
 //! does not settle is asked for by its id, so a job that counts as lost is one that the scheduler says it does not have.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
@@ -43,8 +41,6 @@ pub(crate) struct Chase<'a> {
     pub(crate) queue: String,
     pub(crate) deadline: Instant,
     pub(crate) stop: &'a CancellationToken,
-    /// Jobs known to have ended.
-    pub(crate) ended: Arc<AtomicU64>,
 }
 
 /// What was learned.
@@ -172,7 +168,6 @@ impl Chase<'_> {
 
     fn learn(&self, followed: &mut Followed, look: Look, job: &v1::JobStatus) {
         let Look::Ended { due } = look else { return };
-        self.ended.fetch_add(1, Relaxed);
         let span = |from: i64, to: i64| Duration::from_micros(u64::try_from(to - from).unwrap_or_default());
         let (created, finished) = (micros(job.created_at), micros(job.finished_at));
         if job.started_at.is_some() {

@@ -121,8 +121,7 @@ impl Ledger {
 
     /// The scheduler has accepted the job, under this id.
     pub(crate) fn acknowledged(&mut self, index: u64, id: &str) {
-        let Some((chunk, at)) = place(index) else { return };
-        let Some(chunk) = self.chunks.get_mut(chunk) else {
+        let Some((chunk, at)) = slot(&mut self.chunks, index) else {
             return;
         };
         let id = Uuid::parse_str(id).unwrap_or_default();
@@ -173,10 +172,7 @@ impl Ledger {
     /// The scheduler was asked for the job with this number and has it.
     pub(crate) fn found(&mut self, index: u64, state: Option<State>) -> Look {
         self.set(index, FOUND);
-        let Some((chunk, at)) = place(index) else {
-            return Look::Foreign;
-        };
-        let Some(chunk) = self.chunks.get_mut(chunk) else {
+        let Some((chunk, at)) = slot(&mut self.chunks, index) else {
             return Look::Foreign;
         };
         let end = state.map_or(0, end);
@@ -261,10 +257,7 @@ impl Ledger {
 
     /// Sets a mark; whether it was set before.
     fn set(&mut self, index: u64, bit: u8) -> bool {
-        let Some((chunk, at)) = place(index) else {
-            return false;
-        };
-        let Some(chunk) = self.chunks.get_mut(chunk) else {
+        let Some((chunk, at)) = slot(&mut self.chunks, index) else {
             return false;
         };
         let before = chunk.marks[at] & bit != 0;
@@ -291,6 +284,11 @@ fn end(state: State) -> u8 {
 fn place(index: u64) -> Option<(usize, usize)> {
     let index = usize::try_from(index).ok()?;
     Some((index / CHUNK, index % CHUNK))
+}
+
+fn slot(chunks: &mut [Chunk], index: u64) -> Option<(&mut Chunk, usize)> {
+    let (chunk, at) = place(index)?;
+    Some((chunks.get_mut(chunk)?, at))
 }
 
 fn mark(chunks: &[Chunk], index: u64) -> u8 {

@@ -3,7 +3,6 @@
 mod tell;
 mod tick;
 
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,7 +82,6 @@ pub async fn run(
         stop: stops.sending.clone(),
     });
     report.begin(started_at);
-    let ended = Arc::new(AtomicU64::new(0));
     let mut ticker = Ticker::new(plan, Arc::clone(&desk), &backlog, before.open(), view, report);
     let mut ran = Ran {
         started_at,
@@ -109,7 +107,6 @@ pub async fn run(
                 queue: plan.content.queue.clone(),
                 deadline: Instant::now() + plan.drain_timeout,
                 stop: &stops.following,
-                ended,
             };
             ran.followed = Some(ticker.along(Phase::Follow, Box::pin(chase.run())).await);
         }
