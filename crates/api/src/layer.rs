@@ -78,11 +78,11 @@ where
             request.id = request_id.to_str().unwrap_or_default(),
             path = request.uri().path()
         );
-        let path = request.uri().path().to_owned();
+        let submits = malformed::submits(request.uri().path());
         let answer = self.inner.call(request).instrument(span);
         Box::pin(async move {
             let mut response = answer.await?;
-            malformed::rewrite(&path, response.headers_mut());
+            malformed::rewrite(submits, response.headers_mut());
             response.headers_mut().insert(REQUEST_ID, request_id);
             response.headers_mut().insert(SERVED_BY, served_by);
             Ok(response)

@@ -15,12 +15,17 @@ const UNDECODABLE: &str = "failed to decode Protobuf message: ";
 /// The header with the code.
 const STATUS: &str = "grpc-status";
 
-/// Rewrites the answer to a request for `path` if it says that the request could not be decoded.
-pub(crate) fn rewrite(path: &str, headers: &mut HeaderMap) {
+/// Whether a request for `path` submits jobs.
+pub(crate) fn submits(path: &str) -> bool {
+    path.ends_with("/SubmitJob") || path.ends_with("/BatchSubmitJobs")
+}
+
+/// Rewrites the answer to a request, which may have been to submit jobs, if it says that the request could not be decoded.
+pub(crate) fn rewrite(submits: bool, headers: &mut HeaderMap) {
     let Some(status) = undecodable(headers) else {
         return;
     };
-    if path.ends_with("/SubmitJob") || path.ends_with("/BatchSubmitJobs") {
+    if submits {
         metrics::refused("validation");
     }
     let (field, why) = read(status.message());
