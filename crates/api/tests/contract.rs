@@ -1,17 +1,14 @@
 //! The contract over a real socket, on memory backends: what a client sees.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_api::{Deps, Limits, TokenKey, serve};
-use scheduler_domain::{SystemClock, SystemEntropy};
-use scheduler_engine::{Engine, Options};
+use scheduler_engine::{Keep, connect};
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
 use scheduler_proto::v1::{self, Job, JobState};
-use scheduler_queue::MemoryQueue;
+use scheduler_service::config::Config;
 use scheduler_service::shutdown::Stop;
-use scheduler_store::MemoryStore;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
@@ -21,20 +18,9 @@ use tonic_types::StatusExt as _;
 type Client = SchedulerServiceClient<Channel>;
 
 async fn start() -> (Client, CancellationToken) {
-    let clock = Arc::new(SystemClock);
-    let options = Options::default();
-    let queue = Arc::new(MemoryQueue::new(
-        clock.clone(),
-        Duration::from_secs(30),
-        options.lease,
-    ));
-    let engine = Engine::new(
-        Arc::new(MemoryStore::new()),
-        queue,
-        clock,
-        Arc::new(SystemEntropy),
-        options,
-    );
+    let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
+        .await
+        .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = Stop::default();

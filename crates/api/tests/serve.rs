@@ -2,20 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use prost::Message as _;
 use prost::bytes::{Buf as _, BufMut as _};
 use scheduler_api::{Deps, Limits, TokenKey, serve};
-use scheduler_domain::{SystemClock, SystemEntropy};
-use scheduler_engine::{Engine, Options};
+use scheduler_engine::{Keep, connect};
 use scheduler_proto::v1;
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
-use scheduler_queue::MemoryQueue;
+use scheduler_service::config::Config;
 use scheduler_service::shutdown::Stop;
-use scheduler_store::MemoryStore;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -44,16 +41,9 @@ struct Server {
 
 impl Server {
     async fn start(limits: Limits) -> Self {
-        let clock = Arc::new(SystemClock);
-        let options = Options::default();
-        let queue = MemoryQueue::new(clock.clone(), Duration::from_secs(30), options.lease);
-        let engine = Engine::new(
-            Arc::new(MemoryStore::new()),
-            Arc::new(queue),
-            clock,
-            Arc::new(SystemEntropy),
-            options,
-        );
+        let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
+            .await
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Stop::default();

@@ -9,13 +9,13 @@ use scheduler_api::{Deps, Limits, TokenKey, serve};
 use scheduler_client::testing::{FakeScheduler, Rpc};
 use scheduler_client::{Client, ClientOptions, Priority, State};
 use scheduler_domain::{SeededEntropy, SystemClock, SystemEntropy};
-use scheduler_engine::Engine;
+use scheduler_engine::{Keep, connect};
 use scheduler_load::{
     Content, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stops, Summary, Weighted,
     job_type, run, schema,
 };
-use scheduler_queue::{MemoryQueue, Served};
-use scheduler_store::MemoryStore;
+use scheduler_queue::Served;
+use scheduler_service::config::Config;
 use scheduler_worker::{Stop, handlers};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -29,15 +29,10 @@ struct Scheduler {
 
 impl Scheduler {
     async fn start() -> Self {
-        let clock = Arc::new(SystemClock);
-        let options = scheduler_engine::Options::default();
-        let queue = MemoryQueue::new(clock.clone(), Duration::from_secs(30), options.lease);
-        let (store, queue, entropy) = (
-            Arc::new(MemoryStore::new()),
-            Arc::new(queue),
-            Arc::new(SystemEntropy),
-        );
-        let engine = Engine::new(store, queue, clock, entropy, options);
+        let config = Config::default();
+        let engine = connect(&config, Keep::InMemory, Keep::InMemory, "api-0")
+            .await
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let stop = Stop::default();
@@ -48,7 +43,7 @@ impl Scheduler {
             served: Served::All,
             drain_grace: Duration::ZERO,
         };
-        let registry = handlers::built_in(&scheduler_service::config::Worker::default()).unwrap();
+        let registry = handlers::built_in(&config.worker).unwrap();
         tokio::spawn(scheduler_worker::run(
             engine.clone(),
             registry,
