@@ -134,7 +134,7 @@ answered() {
 }
 
 step_spread() {
-  local pods ids before
+  local pods ids
   pods=$(replicas scheduler-api)
   mapfile -t ids < <(tsctl jobs submit noop --delay 1h --count $((100 * pods)) --output name)
   mkdir -p "$out"
