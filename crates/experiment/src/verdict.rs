@@ -80,6 +80,9 @@ pub(crate) fn judge(measure: &Measure, sides: &[Of]) -> Verdict {
     if sides.len() < 2 {
         return say("nothing to compare with".to_owned());
     }
+    if let Some(side) = sides.iter().find(|side| side.values.is_empty()) {
+        return say(format!("{} completed no run", side.side));
+    }
     let intervals: Option<Vec<(f64, f64)>> = sides.iter().map(Of::interval).collect();
     let Some(intervals) = intervals else {
         return say("not measured on every side".to_owned());

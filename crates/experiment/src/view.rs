@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use crate::cluster::Component;
 use crate::measure::MEASURES;
 use crate::plan::Turn;
-use crate::summary::RunRecord;
+use crate::summary::{RunRecord, State};
 use crate::verdict::told;
 
 /// What a run is doing.
@@ -162,6 +162,9 @@ fn line(now: &Now) -> String {
 fn ended(run: &RunRecord) -> String {
     if let Some(error) = &run.error {
         return format!("failed: {error}");
+    }
+    if run.state == State::Interrupted {
+        return "interrupted".to_owned();
     }
     let of = |name: &str| {
         let measure = MEASURES.iter().find(|measure| measure.name == name)?;

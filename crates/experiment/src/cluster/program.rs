@@ -78,7 +78,7 @@ impl Program {
                 return Err(Error::Stopped);
             }
         };
-        said(what, output?)
+        said(what, &output?)
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn end(group: Option<u32>, signal: Signal) {
     }
 }
 
-fn said(what: &str, output: Output) -> Result<String, Error> {
+fn said(what: &str, output: &Output) -> Result<String, Error> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
