@@ -3,12 +3,15 @@
 //! This library starts the system and keeps the record that a test is judged by; the tests are in `tests/`.
 
 mod acceptances;
+mod dice;
 mod envoy;
 mod fleet;
 mod process;
+pub mod proxy;
 mod settings;
 
 pub use acceptances::{Acceptance, Acceptances};
+pub use dice::Dice;
 pub use envoy::Envoy;
 pub use fleet::{Fleet, answering};
 pub use process::{Process, free_port};
