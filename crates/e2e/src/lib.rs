@@ -5,6 +5,7 @@
 mod acceptances;
 mod envoy;
 mod fleet;
+pub mod history;
 mod process;
 mod settings;
 
