@@ -100,7 +100,7 @@ impl Drop for Process {
 ///
 /// # Errors
 /// One of them is gone, or not ours.
-pub fn signal(name: &str, processes: &[u32]) -> Result<()> {
+pub(crate) fn signal(name: &str, processes: &[u32]) -> Result<()> {
     let sent = Command::new("kill")
         .arg(format!("-{name}"))
         .args(processes.iter().map(ToString::to_string))
