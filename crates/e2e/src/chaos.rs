@@ -9,9 +9,13 @@
 mod fault;
 mod ledger;
 mod load;
+mod overload;
+mod recovery;
 mod run;
 mod verdict;
 
 pub use fault::{FAULTS, Fault, Lane};
+pub use overload::{Overload, overload};
+pub use recovery::{Recovery, recovery};
 pub use run::{Order, run};
 pub use verdict::Outcome;

@@ -8,8 +8,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use scheduler_domain::{Entropy as _, SystemEntropy};
-use scheduler_e2e::chaos::{FAULTS, Fault, Order, Outcome, run};
+use scheduler_e2e::chaos::{FAULTS, Fault, Order, overload, recovery, run};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// What is measured instead of judged.
+const MEASURED: &str = "recovery";
+const OVERLOAD: &str = "overload";
 
 /// Faults under load, and a verdict.
 #[derive(Parser)]
@@ -17,7 +21,8 @@ struct Arguments {
     /// How long faults are drawn: 90s, 10m.
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]
     lasts: Duration,
-    /// Only this fault, by number or by name; can be given several times.
+    /// Only this fault, by number or by name; can be given several times. `recovery` measures how long it takes until the
+    /// service is whole again, `overload` what it does under ten times its load.
     #[arg(long, value_name = "FAULT")]
     only: Vec<String>,
     /// What faults and load are drawn from; drawn itself when absent.
@@ -55,12 +60,13 @@ fn main() -> ExitCode {
         for fault in FAULTS {
             let _ = writeln!(out, "{}", fault.name);
         }
+        let _ = writeln!(out, "{MEASURED}\n{OVERLOAD}");
         return ExitCode::SUCCESS;
     }
     match execute(&arguments) {
-        Ok(outcome) => {
-            let _ = writeln!(out, "{outcome}");
-            if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        Ok((told, good)) => {
+            let _ = writeln!(out, "{told}");
+            if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "chaos: {error:#}");
@@ -81,20 +87,22 @@ fn chosen(only: &[String]) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
+/// What is to be said, and whether it is good news.
 #[tokio::main]
-async fn execute(arguments: &Arguments) -> Result<Outcome> {
+async fn execute(arguments: &Arguments) -> Result<(String, bool)> {
     let seed = arguments.seed.unwrap_or_else(|| {
         let mut bytes = [0; 4];
         SystemEntropy.fill(&mut bytes);
         u32::from_le_bytes(bytes).into()
     });
+    let measured = arguments.only.iter().find(|only| [MEASURED, OVERLOAD].contains(&only.as_str()));
     let order = Order {
         bin: arguments.bin.clone().context("--bin or SCHEDULER_BIN_DIR")?,
         envoy: arguments.envoy.clone().context("--envoy or ENVOY_BIN")?,
         folder: arguments.out.clone(),
         seed,
         lasts: arguments.lasts,
-        faults: chosen(&arguments.only)?,
+        faults: if measured.is_some() { Vec::new() } else { chosen(&arguments.only)? },
         pause: Duration::from_millis(200),
         breath: Duration::from_secs(5),
         progress: true,
@@ -103,8 +111,18 @@ async fn execute(arguments: &Arguments) -> Result<Outcome> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // What is dropped here ends every process of the site.
+    let work = async {
+        Ok(match measured.map(String::as_str) {
+            Some(MEASURED) => (recovery(&order).await?.to_string(), true),
+            Some(_) => (overload(&order).await?.to_string(), true),
+            None => {
+                let outcome = run(&order).await?;
+                (outcome.to_string(), outcome.is_good())
+            }
+        })
+    };
     tokio::select! {
-        outcome = run(&order) => outcome,
+        told = work => told,
         _ = interrupt.recv() => bail!("interrupted"),
         _ = terminate.recv() => bail!("terminated"),
     }
