@@ -50,7 +50,8 @@ impl Dice {
 
     /// A time within these bounds, in whole milliseconds.
     pub fn within(&self, bounds: Range<Duration>) -> Duration {
-        let width = usize::try_from(bounds.end.saturating_sub(bounds.start).as_millis()).unwrap_or(usize::MAX);
+        let width =
+            usize::try_from(bounds.end.saturating_sub(bounds.start).as_millis()).unwrap_or(usize::MAX);
         bounds.start + Duration::from_millis(self.below(width) as u64)
     }
 }

@@ -6,6 +6,7 @@
 //!                              worker-1 … -3 ───┴─(redis)────▶ Redis
 //! ```
 
+mod disk;
 mod member;
 mod postgres;
 mod redis;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
+pub use self::disk::SmallDisk;
 pub use self::member::{Member, Role};
 pub use self::postgres::Postgres;
 pub use self::redis::Redis;
@@ -33,6 +35,9 @@ pub struct Plan {
     pub isolation: &'static str,
     /// Settings that all processes get besides, as environment variables.
     pub settings: Vec<(String, String)>,
+    /// Whether the gateway reaches the APIs past the proxies: a proxy takes connections for an API that is gone, and resets
+    /// them, where a machine would have refused them.
+    pub direct: bool,
     /// Where the database's data lies, if not in a folder of its own.
     pub data: Option<std::path::PathBuf>,
 }
@@ -43,6 +48,7 @@ impl Default for Plan {
             pool_size: 10,
             isolation: "read committed",
             settings: Vec::new(),
+            direct: false,
             data: None,
         }
     }
@@ -123,7 +129,11 @@ impl Site {
                 members.push(member);
             }
         }
-        let fronts: Vec<u16> = members.iter().filter_map(|m| Some(m.front.as_ref()?.port())).collect();
+        let front = |member: &Member| match (plan.direct, &member.front) {
+            (false, Some(front)) => Some(front.port()),
+            _ => member.port,
+        };
+        let fronts: Vec<u16> = members.iter().filter_map(front).collect();
         let fronts = fronts.try_into().ok().context("three APIs")?;
         let envoy = Envoy::start(&settings, fronts)?;
         let site = Self {

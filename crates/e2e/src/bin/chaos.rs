@@ -44,7 +44,9 @@ struct Arguments {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..split].parse().map_err(|_| "a number with s, m or h: 10m".to_owned())?;
+    let number: u64 = text[..split]
+        .parse()
+        .map_err(|_| "a number with s, m or h: 10m".to_owned())?;
     match &text[split..] {
         "s" => Ok(Duration::from_secs(number)),
         "m" => Ok(Duration::from_secs(number * 60)),
@@ -66,7 +68,11 @@ fn main() -> ExitCode {
     match execute(&arguments) {
         Ok((told, good)) => {
             let _ = writeln!(out, "{told}");
-            if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            if good {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "chaos: {error:#}");
@@ -95,19 +101,30 @@ async fn execute(arguments: &Arguments) -> Result<(String, bool)> {
         SystemEntropy.fill(&mut bytes);
         u32::from_le_bytes(bytes).into()
     });
-    let measured = arguments.only.iter().find(|only| [MEASURED, OVERLOAD].contains(&only.as_str()));
+    let measured = arguments
+        .only
+        .iter()
+        .find(|only| [MEASURED, OVERLOAD].contains(&only.as_str()));
     let order = Order {
         bin: arguments.bin.clone().context("--bin or SCHEDULER_BIN_DIR")?,
         envoy: arguments.envoy.clone().context("--envoy or ENVOY_BIN")?,
         folder: arguments.out.clone(),
         seed,
         lasts: arguments.lasts,
-        faults: if measured.is_some() { Vec::new() } else { chosen(&arguments.only)? },
+        faults: if measured.is_some() {
+            Vec::new()
+        } else {
+            chosen(&arguments.only)?
+        },
         pause: Duration::from_millis(200),
         breath: Duration::from_secs(5),
         progress: true,
     };
-    let _ = writeln!(std::io::stderr(), "chaos: seed {seed}, recorded in {}", order.folder.display());
+    let _ = writeln!(
+        std::io::stderr(),
+        "chaos: seed {seed}, recorded in {}",
+        order.folder.display()
+    );
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     // What is dropped here ends every process of the site.

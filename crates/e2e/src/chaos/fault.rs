@@ -12,8 +12,8 @@ use std::time::Duration;
 use anyhow::Result;
 use futures::future::BoxFuture;
 
-use crate::site::Site;
 use crate::Dice;
+use crate::site::Site;
 
 /// Faults of one lane come one after another; those of different lanes can meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Fault {
     pub redis_lost: bool,
     /// Whether it is part of the random mix: not, what takes a site of its own.
     pub mixed: bool,
+    /// Whether it comes before the others: what a mixed run has to reach depends on it.
+    pub first: bool,
     /// Makes it happen, from its beginning to its end.
     pub strike: for<'a> fn(&'a Site, &'a Dice) -> BoxFuture<'a, Result<()>>,
 }
@@ -61,22 +63,24 @@ macro_rules! faults {
             lane: Lane::$lane,
             redis_lost: faults!(@has redis_lost $($mark)*),
             mixed: !faults!(@has alone $($mark)*),
+            first: faults!(@has first $($mark)*),
             strike: |site, dice| Box::pin($strike(site, dice)),
         }),*];
     };
     (@has redis_lost redis_lost $($rest:ident)*) => { true };
     (@has alone alone $($rest:ident)*) => { true };
+    (@has first first $($rest:ident)*) => { true };
     (@has $wanted:ident $other:ident $($rest:ident)*) => { faults!(@has $wanted $($rest)*) };
     (@has $wanted:ident) => { false };
 }
 
 faults! {
     F1_api_killed Processes => processes::api_killed;
-    F2_worker_killed Processes => processes::worker_killed;
+    F2_worker_killed Processes first => processes::worker_killed;
     F3_all_workers_killed Processes => processes::all_workers_killed;
     F3_all_apis_killed Processes => processes::all_apis_killed;
     F4_redis_killed_empty Backends redis_lost => redis::killed_empty;
-    F5_redis_flushed Backends redis_lost => redis::flushed;
+    F5_redis_flushed Backends first redis_lost => redis::flushed;
     F5_redis_flushed_repeatedly Backends redis_lost => redis::flushed_repeatedly;
     F6_redis_gone Backends redis_lost => redis::gone;
     F7_redis_hung Backends => redis::hung;
@@ -91,9 +95,9 @@ faults! {
     F15_database_killed Backends => postgres::killed;
     F16_database_restarted Backends => postgres::restarted;
     F16_backends_terminated Backends => postgres::backends_terminated;
-    F17_commit_reply_lost Backends => statements::reply_lost;
-    F18_commit_not_committed Backends => statements::request_lost;
-    F19_serialization_once Backends => statements::serialization_once;
+    F17_commit_reply_lost Backends first => statements::reply_lost;
+    F18_commit_not_committed Backends first => statements::request_lost;
+    F19_serialization_once Backends first => statements::serialization_once;
     F19_serialization_endless Backends => statements::serialization_endless;
     F19_ambiguous Backends => statements::ambiguous;
     F19_other_codes Backends => statements::other_codes;
@@ -101,10 +105,11 @@ faults! {
     F21_database_slow Backends => postgres::slow;
     F21_table_locked Backends => postgres::locked;
     F22_connections_exhausted Backends => postgres::exhausted;
+    F23_disk_full Backends alone => postgres::disk_full;
     F28_apis_restarted Processes => processes::apis_restarted;
     F29_workers_restarted Processes => processes::workers_restarted;
     F31_terminated_twice Processes => processes::terminated_twice;
-    F35_worker_paused Processes => processes::worker_paused;
+    F35_worker_paused Processes first => processes::worker_paused;
     F38_api_paused Processes => processes::api_paused;
     F40_worker_starved Processes => processes::worker_starved;
     F41_too_few_files Processes => processes::too_few_files;

@@ -18,6 +18,8 @@ pub(super) struct Ledger {
     pub(super) keys: HashMap<String, String>,
     /// Jobs whose cancel was answered with "cancelled".
     pub(super) cancelled: HashSet<String>,
+    /// How often a failed job was asked to run again, whatever was answered: each may have opened it once more.
+    pub(super) redrives: HashMap<String, usize>,
     /// Jobs for which a cancel was sent.
     pub(super) cancel_sent: HashSet<String>,
     /// Final states seen through the API.
@@ -41,7 +43,15 @@ impl Ledger {
         }
     }
 
-    /// A job was read. `after_ok`: its submit had been answered OK before it was asked for.
+    /// A cancel was answered.
+    pub(super) fn cancel_answered(&mut self, id: &str, cancelled: bool) {
+        self.count(if cancelled { "cancel ok" } else { "cancel too late" });
+        if cancelled && !self.cancelled.insert(id.to_owned()) {
+            self.violations.push(format!("S11: job {id} was cancelled twice"));
+        }
+    }
+
+    /// A job was read.
     pub(super) fn shown(&mut self, id: &str, state: i32, is_final: bool) {
         self.count("get ok");
         if let Some(earlier) = self.seen_final.get(id)
@@ -82,6 +92,16 @@ mod tests {
         ledger.submitted("b", Ending::Succeeds, Some("k"), false);
         assert_eq!(ledger.violations.len(), 1);
         assert_eq!(ledger.answered("submit replayed"), 1);
+    }
+
+    #[test]
+    fn a_job_that_is_cancelled_twice_is_a_violation() {
+        let mut ledger = Ledger::default();
+        ledger.cancel_answered("a", true);
+        ledger.cancel_answered("a", false);
+        assert!(ledger.violations.is_empty());
+        ledger.cancel_answered("a", true);
+        assert_eq!(ledger.violations.len(), 1);
     }
 
     #[test]

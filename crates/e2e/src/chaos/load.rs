@@ -60,7 +60,13 @@ impl Load {
                 0..=11 => mine.extend(self.submit(client).await),
                 12 | 13 => mine.extend(self.submit_batch(client).await),
                 14 | 15 => self.submit_twice(client).await,
-                16 => self.cancel(client, &mine).await,
+                16 => {
+                    if let Some(id) = self.dice.pick(&mine) {
+                        self.cancel(client, id).await;
+                    }
+                }
+                17 if self.dice.once_in(3) => self.race_to_the_end(client).await,
+                17 if self.dice.once_in(3) => self.race_to_begin_again(client).await,
                 _ => self.read(client, &mine).await,
             }
             if mine.len() > 200 {
@@ -170,21 +176,55 @@ impl Load {
         }
     }
 
-    async fn cancel(&self, client: &Client, mine: &[String]) {
-        let Some(id) = self.dice.pick(mine) else { return };
-        self.ledger().cancel_sent.insert(id.clone());
+    async fn cancel(&self, client: &Client, id: &str) {
+        self.ledger().cancel_sent.insert(id.to_owned());
         match client.cancel(id).await {
-            Ok(cancelled) => {
-                let cancelled = cancelled.into_inner();
-                let mut ledger = self.ledger();
-                ledger.count(if cancelled { "cancel ok" } else { "cancel too late" });
-                if cancelled {
-                    ledger.cancelled.insert(id.clone());
-                }
-            }
+            Ok(cancelled) => self.ledger().cancel_answered(id, cancelled.into_inner()),
             Err(Error::NotFound { .. }) => self.ledger().missing(id),
             Err(error) => self.refused("cancel", &error),
         }
+    }
+
+    /// Several cancels meet each other and the end of the job.
+    async fn race_to_the_end(&self, client: &Client) {
+        let ms = self.dice.below(60);
+        let job = JobRequest::new("sleep").payload_json(format!(r#"{{"ms":{ms}}}"#));
+        let Ok(submitted) = client.submit(job.priority(Priority::Critical)).await else {
+            return;
+        };
+        let id = &submitted.job_id;
+        self.ledger()
+            .submitted(id, Ending::Succeeds, None, submitted.replayed);
+        join_all((0..3).map(|_| async {
+            let later = Duration::from_millis(0)..Duration::from_millis(80);
+            tokio::time::sleep(self.dice.within(later)).await;
+            self.cancel(client, id).await;
+        }))
+        .await;
+    }
+
+    /// A dead job is asked to run again several times at once, and cancelled meanwhile.
+    async fn race_to_begin_again(&self, client: &Client) {
+        let job = JobRequest::new("always_fail").payload_json(r#"{"message":"as asked"}"#);
+        let Ok(submitted) = client.submit(job.max_attempts(1)).await else {
+            return;
+        };
+        let id = &submitted.job_id;
+        self.ledger()
+            .submitted(id, Ending::Dies, None, submitted.replayed);
+        if client.wait(id).await.is_err() {
+            return;
+        }
+        self.ledger().redrives.insert(id.clone(), 3);
+        let again = async || {
+            let answer = client.retry(id).await;
+            match answer {
+                Ok(_) => self.ledger().count("redrive ok"),
+                Err(Error::Precondition { .. }) => self.ledger().count("redrive too late"),
+                Err(error) => self.refused("redrive", &error),
+            }
+        };
+        tokio::join!(again(), again(), again(), self.cancel(client, id));
     }
 
     async fn read(&self, client: &Client, mine: &[String]) {
@@ -205,11 +245,18 @@ impl Load {
         let mut ledger = self.ledger();
         ledger.count(&format!("{call} {code}"));
         // None of these calls is wrong, and nothing that is done to the system makes it so.
-        if matches!(error, Error::Invalid { .. } | Error::Conflict { .. } | Error::Auth { .. }) {
-            ledger.violations.push(format!("{call} was refused as wrong: {error}"));
+        if matches!(
+            error,
+            Error::Invalid { .. } | Error::Conflict { .. } | Error::Auth { .. }
+        ) {
+            ledger
+                .violations
+                .push(format!("{call} was refused as wrong: {error}"));
         }
         if matches!(error, Error::Internal { .. }) {
-            ledger.violations.push(format!("{call} met a fault of the server's: {error}"));
+            ledger
+                .violations
+                .push(format!("{call} met a fault of the server's: {error}"));
         }
     }
 }

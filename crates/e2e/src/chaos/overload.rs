@@ -38,7 +38,11 @@ pub struct Overload {
 
 impl fmt::Display for Overload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "capacity {:.0} jobs/s, measured with a full queue", self.before)?;
+        writeln!(
+            f,
+            "capacity {:.0} jobs/s, measured with a full queue",
+            self.before
+        )?;
         writeln!(
             f,
             "overload: {} submits offered in 60 s; {:.0} jobs/s done ({:.0} %)",
@@ -46,14 +50,23 @@ impl fmt::Display for Overload {
             self.during,
             self.during / self.before * 100.0
         )?;
-        writeln!(f, "within 60 s after: {:.0} jobs/s done ({:.0} %)", self.after, self.after / self.before * 100.0)?;
+        writeln!(
+            f,
+            "within 60 s after: {:.0} jobs/s done ({:.0} %)",
+            self.after,
+            self.after / self.before * 100.0
+        )?;
         writeln!(
             f,
             "memory of the largest process: {} MiB before, at most {} MiB during",
             self.memory.0 >> 10,
             self.memory.1 >> 10
         )?;
-        writeln!(f, "jobs handed out again because heartbeats did not arrive: {}", self.lost_leases)?;
+        writeln!(
+            f,
+            "jobs handed out again because heartbeats did not arrive: {}",
+            self.lost_leases
+        )?;
         for (answer, count) in &self.answers {
             writeln!(f, "  {count:>7}  {answer}")?;
         }
@@ -70,6 +83,7 @@ pub async fn overload(order: &Order) -> Result<Overload> {
     let folder = Folder::create(&order.folder, &Setup::new("overload", order.seed))?;
     let plan = Plan {
         pool_size: POOL,
+        direct: true,
         settings: vec![("SCHEDULER__API__MAX_IN_FLIGHT".to_owned(), "100".to_owned())],
         ..Plan::default()
     };
@@ -95,12 +109,20 @@ pub async fn overload(order: &Order) -> Result<Overload> {
     let flood = async {
         let mut ticks = interval(Duration::from_millis(20));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some dozens")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some dozens"
+        )]
         let each = (before * f64::from(TIMES) / 50.0).ceil() as usize;
         let mut calls: JoinSet<String> = JoinSet::new();
         let begun = Instant::now();
         let note = |answer: String| {
-            *answers.lock().unwrap_or_else(PoisonError::into_inner).entry(answer).or_default() += 1;
+            *answers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(answer)
+                .or_default() += 1;
         };
         while begun.elapsed() < minute {
             ticks.tick().await;
@@ -135,8 +157,14 @@ pub async fn overload(order: &Order) -> Result<Overload> {
         memory: (memory_before, peak.into_inner()),
         lost_leases: crashes(&site).await?,
     };
-    ensure!(measured.during >= measured.before * 0.8, "goodput gave in\n{measured}");
-    ensure!(measured.after >= measured.before * 0.9, "it did not come back\n{measured}");
+    ensure!(
+        measured.during >= measured.before * 0.8,
+        "goodput gave in\n{measured}"
+    );
+    ensure!(
+        measured.after >= measured.before * 0.9,
+        "it did not come back\n{measured}"
+    );
     ensure!(measured.memory.1 < 300 << 10, "memory grew\n{measured}");
     ensure!(measured.lost_leases == 0, "heartbeats did not arrive\n{measured}");
     Ok(measured)

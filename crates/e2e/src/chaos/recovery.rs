@@ -47,7 +47,10 @@ pub async fn recovery(order: &Order) -> Result<Recovery> {
     ];
     let plan = Plan {
         pool_size: RUNNING / 3,
-        settings: by_default.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        direct: true,
+        settings: by_default
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         ..Plan::default()
     };
     let site = Site::start(&order.bin, &order.envoy, &plan, &folder, &dice).await?;
@@ -57,7 +60,9 @@ pub async fn recovery(order: &Order) -> Result<Recovery> {
     })
     .await?;
     let mut found = Recovery::default();
-    found.0.push("lease 15 s, heartbeat 3 s, sweep period 5 s".to_owned());
+    found
+        .0
+        .push("lease 15 s, heartbeat 3 s, sweep period 5 s".to_owned());
     found.0.push(api_killed(&site, &client).await?);
     found.0.push(database_restarted(&site, &client).await?);
     found.0.push(redis_flushed(&site, &client).await?);
@@ -68,12 +73,16 @@ pub async fn recovery(order: &Order) -> Result<Recovery> {
 /// Long jobs by id: their worker and epoch, as rows say.
 async fn running(site: &Site) -> Result<HashMap<Uuid, (String, i32)>> {
     let mut connection = PgConnection::connect(&site.database).await?;
-    let rows: Vec<(Uuid, String, i32)> =
-        sqlx::query_as("SELECT id, worker, epoch FROM jobs WHERE type = 'sleep' AND state = 2 AND worker IS NOT NULL")
-            .fetch_all(&mut connection)
-            .await?;
+    let rows: Vec<(Uuid, String, i32)> = sqlx::query_as(
+        "SELECT id, worker, epoch FROM jobs WHERE type = 'sleep' AND state = 2 AND worker IS NOT NULL",
+    )
+    .fetch_all(&mut connection)
+    .await?;
     connection.close().await?;
-    Ok(rows.into_iter().map(|(id, worker, epoch)| (id, (worker, epoch))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, worker, epoch)| (id, (worker, epoch)))
+        .collect())
 }
 
 /// Waits for this to be so; how long it took.
@@ -84,7 +93,9 @@ async fn until(what: &str, is_so: impl AsyncFn() -> Result<bool>) -> Result<Dura
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(PATIENCE, waiting).await.with_context(|| format!("not within {PATIENCE:?}: {what}"))?;
+    timeout(PATIENCE, waiting)
+        .await
+        .with_context(|| format!("not within {PATIENCE:?}: {what}"))?;
     Ok(begun.elapsed())
 }
 
@@ -105,18 +116,21 @@ fn sleeping(time: Duration) -> JobRequest {
 }
 
 async fn all_done(site: &Site) -> Result<Duration> {
-    until("every job is final", async || Ok(site.acceptances.open_jobs().await? == 0)).await
+    until("every job is final", async || {
+        Ok(site.acceptances.open_jobs().await? == 0)
+    })
+    .await
 }
 
 /// Clients submit all the time through the gateway: what do they notice?
 async fn api_killed(site: &Site, client: &Client) -> Result<String> {
     let stop = AtomicBool::new(false);
     let callers = join_all((0..8).map(|_| async {
-        let (mut calls, mut failed, mut longest) = (0, 0, Duration::ZERO);
+        let (mut calls, mut failed, mut longest) = (0, Vec::new(), Duration::ZERO);
         while !stop.load(Ordering::Relaxed) {
             let begun = Instant::now();
             calls += 1;
-            failed += usize::from(client.submit(JobRequest::new("noop")).await.is_err());
+            failed.extend(client.submit(JobRequest::new("noop")).await.err());
             longest = longest.max(begun.elapsed());
             sleep(Duration::from_millis(10)).await;
         }
@@ -133,10 +147,19 @@ async fn api_killed(site: &Site, client: &Client) -> Result<String> {
     let (told, faulted) = tokio::join!(callers, fault);
     faulted?;
     let calls: usize = told.iter().map(|(calls, ..)| calls).sum();
-    let failed: usize = told.iter().map(|(_, failed, _)| failed).sum();
-    let longest = told.iter().map(|(.., longest)| *longest).max().unwrap_or_default();
-    ensure!(failed == 0, "API killed: {failed} of {calls} calls failed");
-    Ok(format!("API killed: {calls} calls, {failed} failed after the client's retries, the slowest took {longest:.2?}"))
+    let failed: Vec<_> = told.iter().flat_map(|(_, failed, _)| failed).collect();
+    let longest = told
+        .iter()
+        .map(|(.., longest)| *longest)
+        .max()
+        .unwrap_or_default();
+    ensure!(
+        failed.is_empty(),
+        "API killed: of {calls} calls failed {failed:?}"
+    );
+    Ok(format!(
+        "API killed: {calls} calls, none failed after the client's retries, the slowest took {longest:.2?}"
+    ))
 }
 
 async fn database_restarted(site: &Site, client: &Client) -> Result<String> {
@@ -144,7 +167,10 @@ async fn database_restarted(site: &Site, client: &Client) -> Result<String> {
     sleep(Duration::from_secs(3)).await;
     site.postgres.launch().await?;
     let began = Instant::now();
-    let submitted = until("a submit is answered", async || Ok(client.submit(JobRequest::new("noop")).await.is_ok())).await?;
+    let submitted = until("a submit is answered", async || {
+        Ok(client.submit(JobRequest::new("noop")).await.is_ok())
+    })
+    .await?;
     let done = all_done(site).await?;
     let _ = done;
     Ok(format!(
@@ -156,11 +182,16 @@ async fn database_restarted(site: &Site, client: &Client) -> Result<String> {
 async fn redis_flushed(site: &Site, client: &Client) -> Result<String> {
     // Long enough to outlast the flush and the loading.
     submit(client, RUNNING, || sleeping(Duration::from_secs(150))).await?;
-    until("all slots are taken", async || Ok(running(site).await?.len() == RUNNING)).await?;
+    until("all slots are taken", async || {
+        Ok(running(site).await?.len() == RUNNING)
+    })
+    .await?;
     submit(client, QUEUED, || JobRequest::new("noop").priority(Priority::Low)).await?;
     let ready = async || -> Result<usize> {
         let queues = client.queues().await?;
-        Ok(usize::try_from(queues.queues.iter().map(|queue| queue.ready).sum::<i64>())?)
+        Ok(usize::try_from(
+            queues.queues.iter().map(|queue| queue.ready).sum::<i64>(),
+        )?)
     };
     until("all are queued", async || Ok(ready().await? >= QUEUED)).await?;
     let before = running(site).await?;
@@ -168,7 +199,10 @@ async fn redis_flushed(site: &Site, client: &Client) -> Result<String> {
     ensure!(ready().await? < QUEUED, "the flush took the queue");
     let back = until("all are queued again", async || Ok(ready().await? >= QUEUED)).await?;
     let after = running(site).await?;
-    ensure!(before == after, "a running job was handed out again although its worker renews its lease");
+    ensure!(
+        before == after,
+        "a running job was handed out again although its worker renews its lease"
+    );
     all_done(site).await?;
     let accepted = site.acceptances.all().await?;
     let mut times: HashMap<&str, usize> = HashMap::new();
@@ -178,7 +212,9 @@ async fn redis_flushed(site: &Site, client: &Client) -> Result<String> {
     ensure!(times.values().all(|n| *n == 1), "a job was completed twice");
     let epochs = epochs(site, before.keys()).await?;
     ensure!(
-        before.iter().all(|(id, (_, epoch))| epochs.get(id) == Some(epoch)),
+        before
+            .iter()
+            .all(|(id, (_, epoch))| epochs.get(id) == Some(epoch)),
         "a job that ran during the flush ran again"
     );
     Ok(format!(
@@ -211,7 +247,9 @@ async fn worker_killed(site: &Site, client: &Client) -> Result<String> {
     killed.kill()?;
     let elsewhere = until("its jobs run elsewhere", async || {
         let now = running(site).await?;
-        Ok(theirs.iter().all(|(id, (_, epoch))| now.get(id).is_some_and(|(_, later)| later > epoch)))
+        Ok(theirs
+            .iter()
+            .all(|(id, (_, epoch))| now.get(id).is_some_and(|(_, later)| later > epoch)))
     })
     .await?;
     killed.launch_again()?;

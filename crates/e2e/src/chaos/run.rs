@@ -17,7 +17,7 @@ use super::verdict::{self, Outcome};
 use super::{FAULTS, Fault, Lane};
 use crate::Dice;
 use crate::history::{Folder, Recorder, Setup};
-use crate::site::{Plan, Site};
+use crate::site::{Plan, Site, SmallDisk};
 
 /// After the last fault, and without load, everything that is due is done within this: lease, sweep period, longest backoff,
 /// run time and ten seconds, several times over because the machine is shared.
@@ -69,8 +69,18 @@ pub async fn run(order: &Order) -> Result<Outcome> {
     let folder = Folder::create(&order.folder, &setup)?;
     let recorder = Recorder::create(&folder, "faults")?;
     recorder.phase("warm_up");
+    // Lives until the site is gone.
+    let disk = match order.faults.iter().any(|fault| fault.is("F23")) {
+        true => Some(SmallDisk::mount(&order.folder, 500)?),
+        false => None,
+    };
     let plan = Plan {
-        isolation: if dice.once_in(2) { "serializable" } else { "read committed" },
+        data: disk.as_ref().map(SmallDisk::folder).transpose()?,
+        isolation: if dice.once_in(2) {
+            "serializable"
+        } else {
+            "read committed"
+        },
         settings: settings(),
         ..Plan::default()
     };
@@ -122,14 +132,7 @@ fn settings() -> Vec<(String, String)> {
 }
 
 /// Draws faults of one lane until the time is up.
-async fn strike(
-    order: &Order,
-    site: &Site,
-    recorder: &Recorder,
-    done: &Mutex<Done>,
-    lane: Lane,
-    dice: Dice,
-) {
+async fn strike(order: &Order, site: &Site, recorder: &Recorder, done: &Mutex<Done>, lane: Lane, dice: Dice) {
     let deadline = Instant::now() + order.lasts;
     let mine = |fault: &&Fault| fault.lane == lane;
     let faults: Vec<&Fault> = if order.faults.is_empty() {
@@ -137,7 +140,7 @@ async fn strike(
     } else {
         order.faults.iter().filter(mine).collect()
     };
-    let mut bag: Vec<&Fault> = Vec::new();
+    let mut bag: Vec<&Fault> = faults.iter().copied().filter(|fault| fault.first).collect();
     let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
     sleep(dice.within(Duration::from_secs(1)..Duration::from_secs(3))).await;
     while Instant::now() < deadline && !faults.is_empty() {
@@ -154,7 +157,9 @@ async fn strike(
             Ok(()) => match serves(site, RECOVERY).await {
                 Some(took) => lock().recoveries.push((fault.name, took)),
                 // The other lane may hold the service down; what counts is that it comes back in the end.
-                None => lock().violations.push(format!("L5: no job ran within {RECOVERY:?} after {}", fault.name)),
+                None => lock()
+                    .violations
+                    .push(format!("L5: no job ran within {RECOVERY:?} after {}", fault.name)),
             },
             Err(error) => lock().violations.push(format!("{}: {error:#}", fault.name)),
         }

@@ -31,6 +31,8 @@ pub struct Member {
     pub database: Proxy,
     /// Its link to Redis.
     pub redis: Proxy,
+    /// Where it takes calls, if it is an API.
+    pub port: Option<u16>,
     /// The gateway's link to it, of an API.
     pub front: Option<Proxy>,
     settings: Vec<(String, String)>,
@@ -51,10 +53,11 @@ impl Member {
             Role::Api => "api",
             Role::Worker => "worker",
         };
-        let mut front = None;
+        let (mut api, mut front) = (None, None);
         if role == Role::Api {
             let port = free_port()?;
             settings.push(("GRPC_PORT".to_owned(), port.to_string()));
+            api = Some(port);
             let address = SocketAddr::from(([127, 0, 0, 1], port));
             front = Some(Proxy::start(address, Protocol::Bytes, dice.next()).await?);
         }
@@ -63,6 +66,7 @@ impl Member {
             name: format!("{kind}-{number}"),
             database,
             redis,
+            port: api,
             front,
             settings,
             started_by: OnceLock::new(),

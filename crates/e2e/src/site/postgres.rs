@@ -58,12 +58,21 @@ impl Postgres {
         }
         let made = postgres
             .program("initdb")
-            .args(["--username=scheduler", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args([
+                "--username=scheduler",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ])
             .arg("--no-sync")
             .arg("--pgdata")
             .arg(&postgres.folder)
             .output()?;
-        ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        ensure!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         let settings = format!("{SETTINGS}default_transaction_isolation = '{isolation}'\n");
         let file = postgres.folder.join("postgresql.auto.conf");
         std::fs::write(&file, settings).context("postgresql.auto.conf")?;
@@ -131,7 +140,11 @@ impl Postgres {
             if self.connect().await.is_ok() {
                 return Ok(());
             }
-            ensure!(begun.elapsed() < PATIENCE, "PostgreSQL does not start: see {:?}", self.folder);
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "PostgreSQL does not start: see {:?}",
+                self.folder
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -192,7 +205,10 @@ impl Postgres {
     /// # Errors
     /// It does not answer.
     pub async fn connect(&self) -> Result<PgConnection> {
-        let url = format!("postgres://scheduler@127.0.0.1:{}/postgres?sslmode=disable", self.port);
+        let url = format!(
+            "postgres://scheduler@127.0.0.1:{}/postgres?sslmode=disable",
+            self.port
+        );
         let connected = tokio::time::timeout(Duration::from_secs(5), PgConnection::connect(&url));
         Ok(connected.await??)
     }

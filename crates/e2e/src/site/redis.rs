@@ -68,7 +68,15 @@ impl Redis {
                 let started = Process::start(
                     Command::new("redis-server")
                         .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
-                        .args(["--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir"])
+                        .args([
+                            "--save",
+                            "",
+                            "--appendonly",
+                            "no",
+                            "--loglevel",
+                            "warning",
+                            "--dir",
+                        ])
                         .arg(&self.folder)
                         .stdin(Stdio::null())
                         .stdout(log),
@@ -79,7 +87,11 @@ impl Redis {
             if self.admin(&["PING"]).await.is_ok_and(|said| said == "PONG") {
                 return Ok(());
             }
-            ensure!(begun.elapsed() < PATIENCE, "Redis does not start: see {:?}", self.folder);
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "Redis does not start: see {:?}",
+                self.folder
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

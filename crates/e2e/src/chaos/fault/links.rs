@@ -47,7 +47,11 @@ pub(super) async fn api_redis(site: &Site, dice: &Dice) -> Result<()> {
 }
 
 pub(super) async fn gateway_api(site: &Site, dice: &Dice) -> Result<()> {
-    parted(any(site.of(Role::Api).filter_map(|m| m.front.as_ref()), dice)?, dice).await
+    parted(
+        any(site.of(Role::Api).filter_map(|m| m.front.as_ref()), dice)?,
+        dice,
+    )
+    .await
 }
 
 /// What is asked arrives, and the answer does not; or the reverse.

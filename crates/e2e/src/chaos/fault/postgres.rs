@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::rest;
@@ -60,6 +60,23 @@ pub(super) async fn locked(site: &Site, dice: &Dice) -> Result<()> {
     holder.execute("ROLLBACK").await?;
     holder.close().await?;
     Ok(())
+}
+
+/// Not a byte can be written any more, for some seconds. The site's data has to lie on a disk of its own.
+pub(super) async fn disk_full(site: &Site, dice: &Dice) -> Result<()> {
+    let balloon = site.postgres.folder().with_file_name("balloon");
+    let filled = tokio::process::Command::new("dd")
+        .arg("if=/dev/zero")
+        .arg(format!("of={}", balloon.display()))
+        .args(["bs=64K", "count=16384", "status=none"])
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&filled.stderr);
+    ensure!(said.contains("No space left"), "the disk is not full: {said}");
+    rest(dice, 4_000, 8_000).await;
+    std::fs::remove_file(balloon)?;
+    // It ends itself when it cannot write its log.
+    site.postgres.launch().await
 }
 
 /// Others have taken every connection that there is, and ours are gone.

@@ -59,7 +59,11 @@ pub(super) async fn workers_restarted(site: &Site, dice: &Dice) -> Result<()> {
 async fn restarted(site: &Site, role: Role, dice: &Dice) -> Result<()> {
     for member in site.of(role) {
         if let Some(status) = member.terminate(GRACE).await? {
-            ensure!(status.success(), "{} ended with {status} after SIGTERM", member.name);
+            ensure!(
+                status.success(),
+                "{} ended with {status} after SIGTERM",
+                member.name
+            );
         }
         member.launch_again()?;
         rest(dice, 500, 1_500).await;
@@ -74,10 +78,13 @@ pub(super) async fn terminated_twice(site: &Site, dice: &Dice) -> Result<()> {
     rest(dice, 20, 300).await;
     // The second means: now. It may have ended already.
     let _ = member.signal("TERM");
-    member.terminate(GRACE).await.or_else(|error| match member.runs() {
-        true => Err(error),
-        false => Ok(None),
-    })?;
+    member
+        .terminate(GRACE)
+        .await
+        .or_else(|error| match member.runs() {
+            true => Err(error),
+            false => Ok(None),
+        })?;
     member.launch_again()
 }
 
@@ -115,7 +122,11 @@ pub(super) async fn too_few_files(site: &Site, dice: &Dice) -> Result<()> {
     let limit = |files: usize| -> Result<()> {
         let arguments = [format!("--pid={id}"), format!("--nofile={files}:")];
         let set = Command::new("prlimit").args(arguments).output()?;
-        ensure!(set.status.success(), "prlimit: {}", String::from_utf8_lossy(&set.stderr));
+        ensure!(
+            set.status.success(),
+            "prlimit: {}",
+            String::from_utf8_lossy(&set.stderr)
+        );
         Ok(())
     };
     let open = std::fs::read_dir(format!("/proc/{id}/fd"))?.count();

@@ -49,7 +49,9 @@ pub(super) async fn evicts(site: &Site, dice: &Dice) -> Result<()> {
 }
 
 async fn without_memory(site: &Site, dice: &Dice, policy: &str) -> Result<()> {
-    site.redis.admin(&["CONFIG", "SET", "maxmemory-policy", policy]).await?;
+    site.redis
+        .admin(&["CONFIG", "SET", "maxmemory-policy", policy])
+        .await?;
     site.redis.admin(&["CONFIG", "SET", "maxmemory", "1"]).await?;
     rest(dice, 3_000, 8_000).await;
     site.redis.admin(&["CONFIG", "SET", "maxmemory", "0"]).await?;

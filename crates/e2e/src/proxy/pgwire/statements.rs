@@ -40,7 +40,10 @@ pub(super) struct Statement {
 
 impl Statement {
     pub(super) fn read(sql: &str) -> Self {
-        let named = sql.trim_start().strip_prefix("-- ").and_then(|rest| rest.lines().next());
+        let named = sql
+            .trim_start()
+            .strip_prefix("-- ")
+            .and_then(|rest| rest.lines().next());
         let name = named.map_or_else(
             || sql.split_whitespace().next().unwrap_or_default().to_uppercase(),
             |name| name.trim().to_owned(),
@@ -138,7 +141,10 @@ impl Statements {
 
     fn hit(&self, name: &str, meant: impl Fn(On) -> bool) -> Option<Trouble> {
         let mut inner = self.lock();
-        let mut meant = inner.rules.iter_mut().filter(|rule| rule.left > 0 && meant(rule.on));
+        let mut meant = inner
+            .rules
+            .iter_mut()
+            .filter(|rule| rule.left > 0 && meant(rule.on));
         let trouble = meant.find_map(|rule| {
             rule.seen += 1;
             let hit = rule.seen.is_multiple_of(rule.one_in);
@@ -213,7 +219,9 @@ mod tests {
         let statements = Statements::default();
         statements.one_in(3, On::Any, Trouble::LoseRequest, u64::MAX);
         let get = Statement::read("-- store.get\nSELECT 1");
-        let hits = (0..9).filter(|_| statements.befalls(&get, false).is_some()).count();
+        let hits = (0..9)
+            .filter(|_| statements.befalls(&get, false).is_some())
+            .count();
         assert_eq!(hits, 3);
     }
 }

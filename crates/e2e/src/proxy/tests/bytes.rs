@@ -85,7 +85,10 @@ async fn what_was_sent_into_a_partition_arrives_when_it_heals() {
     proxy.heal();
     assert_eq!(stream.read_u8().await.unwrap(), b'x');
     let answer = timeout(SOON, round_trip(&mut late, 1)).await;
-    assert!(answer.is_err(), "a connection made into the partition leads nowhere");
+    assert!(
+        answer.is_err(),
+        "a connection made into the partition leads nowhere"
+    );
     round_trip(&mut connect(&proxy).await, 1).await.unwrap();
 }
 

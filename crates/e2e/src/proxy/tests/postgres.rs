@@ -152,10 +152,7 @@ async fn an_ambiguous_answer_can_hide_a_success() {
     };
     let mut connection = table.connect().await.unwrap();
     table.trouble(On::Commit, Trouble::DenyAfter("40003"));
-    assert_eq!(
-        code(&table.insert(&mut connection).await.unwrap_err()),
-        "40003"
-    );
+    assert_eq!(code(&table.insert(&mut connection).await.unwrap_err()), "40003");
     assert_eq!(table.rows().await, 1);
 }
 
@@ -166,10 +163,7 @@ async fn a_server_that_shuts_down_says_so_and_closes() {
     };
     let mut connection = table.connect().await.unwrap();
     table.trouble(On::Any, Trouble::Refuse("57P01"));
-    assert_eq!(
-        code(&table.insert(&mut connection).await.unwrap_err()),
-        "57P01"
-    );
+    assert_eq!(code(&table.insert(&mut connection).await.unwrap_err()), "57P01");
     assert!(table.insert(&mut connection).await.is_err());
     table.trouble(On::Connect, Trouble::Refuse("53300"));
     assert_eq!(code(&table.connect().await.unwrap_err()), "53300");
