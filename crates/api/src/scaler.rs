@@ -77,7 +77,9 @@ impl Scaler {
         let trigger = trigger(request.scaled_object_ref.as_ref())?;
         let name = trigger.metric.name();
         if request.metric_name != name {
-            return Err(Invalid::new("metricName", format!("must be {name}, as in the metric's spec")).into());
+            return Err(
+                Invalid::new("metricName", format!("must be {name}, as in the metric's spec")).into(),
+            );
         }
         let value = trigger.value(&*self.engine.signal(AGE).await?);
         Ok(wire::GetMetricsResponse {

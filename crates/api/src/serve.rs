@@ -122,12 +122,8 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
 
     let address = listener.local_addr()?;
     info!(%address, "serving gRPC");
-    let told = closes::<SchedulerServiceServer<Service>>(
-        health,
-        stop.clone(),
-        limits.drain_grace,
-        closing.clone(),
-    );
+    let told =
+        closes::<SchedulerServiceServer<Service>>(health, stop.clone(), limits.drain_grace, closing.clone());
     let incoming = accept(
         listener,
         Bounds {

@@ -40,7 +40,16 @@ struct Redis(Child, tempfile::TempDir);
 impl Redis {
     fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let args = ["--port", "0", "--save", "", "--unixsocket", "socket", "--dir", "."];
+        let args = [
+            "--port",
+            "0",
+            "--save",
+            "",
+            "--unixsocket",
+            "socket",
+            "--dir",
+            ".",
+        ];
         let child = Command::new("redis-server")
             .args(args)
             .current_dir(folder.path())
@@ -79,7 +88,9 @@ impl World {
         let socket = redis.1.path().join("socket");
         config.redis.url = Some(format!("redis+unix://{}", socket.display()).into());
         config.redis.command_timeout = Duration::from_secs(1);
-        let engine = connect(&config, Keep::InMemory, Keep::Configured, "api-0").await.unwrap();
+        let engine = connect(&config, Keep::InMemory, Keep::Configured, "api-0")
+            .await
+            .unwrap();
         let answers = async {
             while engine.ping_queue().await.is_err() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -127,7 +138,12 @@ impl World {
                 trace: None,
             }
         };
-        for answer in self.engine.submit((0..jobs).map(submission).collect()).await.unwrap() {
+        for answer in self
+            .engine
+            .submit((0..jobs).map(submission).collect())
+            .await
+            .unwrap()
+        {
             answer.unwrap();
         }
     }
@@ -264,7 +280,10 @@ async fn work_that_runs_is_demand(mut world: World) {
     let running = session.counts(&taken.job.spec);
     let mail = &[("queue", "mail"), ("metric", "ready"), ("type", "send")][..];
     world.until(mail, |value| value == 1.0).await;
-    assert!(world.is_active(&[]).await.unwrap(), "nothing is ready, but something runs");
+    assert!(
+        world.is_active(&[]).await.unwrap(),
+        "nothing is ready, but something runs"
+    );
     assert!(world.is_active(&[("activation", "100")]).await.unwrap());
     assert!(!world.is_active(&[("queue", "bulk")]).await.unwrap());
     assert_eq!(world.value(&[("metric", "desired_workers")]).await.unwrap(), 1.0);
@@ -287,14 +306,29 @@ async fn the_metrics_follow_the_backlog(mut world: World) {
     // 400 jobs of 6 s in 60 s on pools of 20: two workers, and what their arrival as a rate adds.
     let aim = &[("runSeconds", "6"), ("drainSeconds", "60"), ("poolSize", "20")][..];
     world.until(aim, |value| value > 2.0).await;
-    let spec = world.spec(&[("metric", "ready"), ("targetValue", "7.5")]).await.unwrap();
-    assert_eq!((spec.metric_name.as_str(), spec.target_size, spec.target_size_float), ("ready", 8, 7.5));
+    let spec = world
+        .spec(&[("metric", "ready"), ("targetValue", "7.5")])
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            spec.metric_name.as_str(),
+            spec.target_size,
+            spec.target_size_float
+        ),
+        ("ready", 8, 7.5)
+    );
 }
 
 async fn delayed_jobs_are_no_demand_until_they_are_due(mut world: World) {
     let stop = CancellationToken::new();
     let upkeep = tokio::spawn(upkeep::run(world.engine.clone(), "test".to_owned(), stop.clone()));
-    let at = |wait| Some(scheduler_domain::clock::add(world.engine.clock().now(), Duration::from_millis(wait)));
+    let at = |wait| {
+        Some(scheduler_domain::clock::add(
+            world.engine.clock().now(),
+            Duration::from_millis(wait),
+        ))
+    };
     let (soon, later) = (at(1_500), at(3_600_000));
     world.submit(3, |spec| spec.options.run_at = soon).await;
     world.submit(5, |spec| spec.options.run_at = later).await;
@@ -323,7 +357,10 @@ async fn bad_metadata_is_refused_by_every_call_with_the_name_of_its_key() {
     refusals.push(world.client.get_metrics(request).await.unwrap_err());
     for refusal in refusals {
         assert_eq!(refusal.code(), Code::InvalidArgument);
-        for words in ["metadata.poolSize: must be a whole number from 1 to 10000", "metadata.drainSecs: is not a key"] {
+        for words in [
+            "metadata.poolSize: must be a whole number from 1 to 10000",
+            "metadata.drainSecs: is not a key",
+        ] {
             assert!(refusal.message().contains(words), "{refusal:?}");
         }
     }
@@ -333,14 +370,19 @@ async fn bad_metadata_is_refused_by_every_call_with_the_name_of_its_key() {
     };
     let refusal = world.client.get_metrics(request).await.unwrap_err();
     assert_eq!(refusal.code(), Code::InvalidArgument);
-    assert!(refusal.message().contains("metricName: must be desired_workers"), "{refusal:?}");
+    assert!(
+        refusal.message().contains("metricName: must be desired_workers"),
+        "{refusal:?}"
+    );
     let refusal = world.client.stream_metric_spec(object(&[])).await.unwrap_err();
     assert_eq!(refusal.code(), Code::Unimplemented);
 }
 
 #[tokio::test]
 async fn without_redis_the_answer_is_an_error_and_not_none() {
-    let Some(mut world) = World::in_redis().await else { return };
+    let Some(mut world) = World::in_redis().await else {
+        return;
+    };
     let mut stream = world.stream(&[]).await;
     assert_eq!(said(&mut stream).await.unwrap(), Some(false));
     world.redis.as_mut().unwrap().end();

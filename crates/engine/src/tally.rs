@@ -219,7 +219,10 @@ impl Line {
     }
 
     fn all(&self) -> impl Iterator<Item = (Option<&JobType>, &Arc<Counts>)> {
-        let typed = self.types.iter().map(|(job_type, counts)| (Some(job_type), counts));
+        let typed = self
+            .types
+            .iter()
+            .map(|(job_type, counts)| (Some(job_type), counts));
         typed.chain(self.untyped.iter().map(|counts| (None, counts)))
     }
 }

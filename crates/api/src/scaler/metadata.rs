@@ -87,10 +87,20 @@ impl Trigger {
             priorities: reader.list("priority", priority),
             types: reader.list("type", |name| JobType::parse(name).ok()),
         };
-        let target = reader.decimal("targetValue", 0.001, 1e9, "must be a number from 0.001 to 1000000000");
+        let target = reader.decimal(
+            "targetValue",
+            0.001,
+            1e9,
+            "must be a number from 0.001 to 1000000000",
+        );
         let seconds = "must be seconds from 1 to 86400";
         let drain = reader.number("drainSeconds", 1..=86_400, seconds);
-        let run = reader.decimal("runSeconds", 0.001, 86_400.0, "must be seconds from 0.001 to 86400");
+        let run = reader.decimal(
+            "runSeconds",
+            0.001,
+            86_400.0,
+            "must be seconds from 0.001 to 86400",
+        );
         let allowed = "must be a whole number from 0 to 1000000000";
         let activation = reader.number("activation", 0..=1_000_000_000, allowed);
         if !reader.faults.is_empty() {
@@ -181,7 +191,9 @@ impl Reader<'_> {
             Some(parsed) if parsed.len() <= MOST_NAMES => parsed,
             _ => {
                 let allowed = match key {
-                    "priority" => "must be some of critical, high, default, low, separated by commas, or * for all",
+                    "priority" => {
+                        "must be some of critical, high, default, low, separated by commas, or * for all"
+                    }
                     "queue" => "must be at most 100 queues' names, separated by commas, or * for all",
                     _ => "must be at most 100 types' names, separated by commas, or * for all",
                 };
@@ -235,11 +247,17 @@ mod tests {
         assert_eq!(trigger.selection, Selection::default());
         assert_eq!((trigger.target, trigger.activation), (1.0, 0));
         let aim = trigger.aim(&Signal::default());
-        assert_eq!((aim.drain.as_secs(), aim.pool_size, aim.run.as_secs()), (30, 10.0, 1));
+        assert_eq!(
+            (aim.drain.as_secs(), aim.pool_size, aim.run.as_secs()),
+            (30, 10.0, 1)
+        );
         for (metric, target) in [("ready", 10.0), ("oldest_age", 30.0)] {
             assert_eq!(parse(&[("metric", metric)]).unwrap().target, target);
         }
-        assert_eq!(parse(&[("metric", "ready"), ("poolSize", "4")]).unwrap().target, 4.0);
+        assert_eq!(
+            parse(&[("metric", "ready"), ("poolSize", "4")]).unwrap().target,
+            4.0
+        );
     }
 
     #[test]
@@ -259,7 +277,10 @@ mod tests {
         ])
         .unwrap();
         let selection = &trigger.selection;
-        assert_eq!(selection.queues.iter().map(QueueName::as_str).collect::<Vec<_>>(), ["mail", "eu.bulk"]);
+        assert_eq!(
+            selection.queues.iter().map(QueueName::as_str).collect::<Vec<_>>(),
+            ["mail", "eu.bulk"]
+        );
         assert_eq!(selection.priorities, [Priority::Critical, Priority::High]);
         assert_eq!(selection.types, [JobType::parse("send:now").unwrap()]);
         assert_eq!((trigger.target, trigger.activation), (2.5, 7));
@@ -268,7 +289,10 @@ mod tests {
             ..Signal::default()
         };
         let aim = trigger.aim(&signal);
-        assert_eq!((aim.drain.as_secs(), aim.pool_size, aim.run.as_millis()), (10, 20.0, 200));
+        assert_eq!(
+            (aim.drain.as_secs(), aim.pool_size, aim.run.as_millis()),
+            (10, 20.0, 200)
+        );
         assert_eq!(parse(&[]).unwrap().aim(&signal).pool_size, 3.0);
     }
 
@@ -276,18 +300,33 @@ mod tests {
     fn what_a_template_leaves_empty_is_not_there() {
         let pairs: Vec<(&str, &str)> = KEYS.iter().map(|key| (*key, " ")).collect();
         assert_eq!(parse(&pairs), parse(&[]));
-        assert_eq!(parse(&[("queue", "*"), ("type", "*"), ("priority", "*")]), parse(&[]));
+        assert_eq!(
+            parse(&[("queue", "*"), ("type", "*"), ("priority", "*")]),
+            parse(&[])
+        );
     }
 
     #[test]
     fn each_limit_holds_at_its_value_and_not_past_it() {
         for (key, good, bad) in [
-            ("targetValue", &["0.001", "1000000000"][..], &["0", "-1", "1e10", "NaN", "inf", "x"][..]),
-            ("drainSeconds", &["1", "86400"], &["0", "86401", "1.5", "30s", "-1"]),
+            (
+                "targetValue",
+                &["0.001", "1000000000"][..],
+                &["0", "-1", "1e10", "NaN", "inf", "x"][..],
+            ),
+            (
+                "drainSeconds",
+                &["1", "86400"],
+                &["0", "86401", "1.5", "30s", "-1"],
+            ),
             ("poolSize", &["1", "10000"], &["0", "10001", "ten"]),
             ("runSeconds", &["0.001", "86400"], &["0", "86400.1", "NaN"]),
             ("activation", &["0", "1000000000"], &["-1", "1000000001", "0.5"]),
-            ("metric", &["desired_workers", "ready", "oldest_age"], &["Ready", "cpu"]),
+            (
+                "metric",
+                &["desired_workers", "ready", "oldest_age"],
+                &["Ready", "cpu"],
+            ),
             ("queue", &["a", "a,b"], &["a,,b", ",", "a b", "a,"]),
             ("priority", &["low", "Low,high"], &["urgent", "3", "low,"]),
             ("type", &["a:b/c"], &["a b", "a,"]),
@@ -311,7 +350,10 @@ mod tests {
     fn all_faults_are_told_at_once_and_a_misspelt_key_with_those_there_are() {
         let faults = parse(&[("drainSecond", "1"), ("poolSize", "0"), ("queues", "a")]).unwrap_err();
         let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
-        assert_eq!(fields, ["metadata.drainSecond", "metadata.queues", "metadata.poolSize"]);
+        assert_eq!(
+            fields,
+            ["metadata.drainSecond", "metadata.queues", "metadata.poolSize"]
+        );
         assert!(faults[0].allowed.contains("drainSeconds"), "{:?}", faults[0]);
     }
 }

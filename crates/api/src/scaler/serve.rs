@@ -49,12 +49,8 @@ pub async fn serve_scaler(
         .add_service(scaler);
     let address = listener.local_addr().context("reading the scaler's address")?;
     info!(%address, "serving KEDA");
-    let told = closes::<ExternalScalerServer<Scaler>>(
-        health,
-        stop.clone(),
-        limits.drain_grace,
-        closing.clone(),
-    );
+    let told =
+        closes::<ExternalScalerServer<Scaler>>(health, stop.clone(), limits.drain_grace, closing.clone());
     let incoming = accept(
         listener,
         Bounds {

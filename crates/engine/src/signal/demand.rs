@@ -63,7 +63,11 @@ impl Signal {
                 let types: Vec<_> = line
                     .types
                     .iter()
-                    .filter(|(job_type, _)| job_type.as_ref().is_some_and(|name| selection.types.contains(name)))
+                    .filter(|(job_type, _)| {
+                        job_type
+                            .as_ref()
+                            .is_some_and(|name| selection.types.contains(name))
+                    })
                     .cloned()
                     .collect();
                 let figures = Figures::total(types.iter().map(|(_, figures)| figures));

@@ -26,7 +26,14 @@ pub(super) fn load(queue: QueueName, priority: Priority, depth: Option<&Depth>, 
     let mut all = Sum::default();
     types.iter().for_each(|(_, sum)| all.join(sum));
     if figures.is_empty() && ready > 0 {
-        figures.push((None, Figures { ready, oldest, ..Figures::default() }));
+        figures.push((
+            None,
+            Figures {
+                ready,
+                oldest,
+                ..Figures::default()
+            },
+        ));
     }
     Load {
         queue,
@@ -56,7 +63,8 @@ fn typed(mut types: Types) -> Vec<(Option<scheduler_domain::JobType>, Sum)> {
 
 /// How the ready jobs are likely to be divided. A line is served in order: what waits in it came while its oldest has waited.
 fn weights(types: &[(Option<scheduler_domain::JobType>, Sum)], oldest: Option<Duration>) -> Vec<f64> {
-    let of_late = oldest.is_none_or(|oldest| oldest <= LATE * 2) && types.iter().any(|(_, sum)| sum.arrived > 0.0);
+    let of_late =
+        oldest.is_none_or(|oldest| oldest <= LATE * 2) && types.iter().any(|(_, sum)| sum.arrived > 0.0);
     let weight = |sum: &Sum| if of_late { sum.arrived } else { sum.lately };
     types.iter().map(|(_, sum)| weight(sum)).collect()
 }
@@ -71,7 +79,11 @@ fn divide(whole: u64, weights: &[f64]) -> Vec<u64> {
     let sum: f64 = weights.iter().sum();
     let even = sum <= 0.0;
     let share = |weight: f64| {
-        let part = if even { 1.0 / number(weights.len() as u64) } else { weight / sum };
+        let part = if even {
+            1.0 / number(weights.len() as u64)
+        } else {
+            weight / sum
+        };
         number(whole) * part
     };
     let exact: Vec<f64> = weights.iter().map(|weight| share(*weight)).collect();

@@ -78,7 +78,10 @@ fn reports_of_all_processes_add_up() {
         reported(2, 20, vec![slower]),
     ];
     let signal = signal(vec![depth(7, 3)], &reports);
-    assert_eq!((signal.lines.len(), signal.pool_size, signal.workers), (1, Some(15.0), 2));
+    assert_eq!(
+        (signal.lines.len(), signal.pool_size, signal.workers),
+        (1, Some(15.0), 2)
+    );
     let figures = &signal.lines[0].figures;
     near(figures.arrival_rate, 6.0);
     near(figures.completion_rate, 4.0);
@@ -104,7 +107,11 @@ fn what_a_silent_process_said_is_believed_for_a_lease_and_its_rates_fade() {
     assert_eq!((figures.running, late.workers), (0, 0));
     near(figures.completion_rate, 2.0 / std::f64::consts::E);
     assert_eq!(figures.mean_run, Some(Duration::from_millis(500)));
-    assert_eq!(late.pool_size, Some(10.0), "the next worker is likely to be like the last");
+    assert_eq!(
+        late.pool_size,
+        Some(10.0),
+        "the next worker is likely to be like the last"
+    );
 }
 
 #[test]
@@ -139,7 +146,11 @@ fn jobs_whose_time_came_are_given_to_the_types_that_start() {
         started,
         ..flow(Some(name))
     };
-    let reports = [reported(0, 10, vec![untyped.clone(), started("a", 3.0), started("b", 1.0)])];
+    let reports = [reported(
+        0,
+        10,
+        vec![untyped.clone(), started("a", 3.0), started("b", 1.0)],
+    )];
     let line = &signal(vec![depth(8, 1)], &reports).lines[0];
     assert_eq!(ready(line), [("a", 6), ("b", 2)]);
     near(line.types[0].1.arrival_rate, 7.5);
@@ -153,7 +164,10 @@ fn jobs_whose_time_came_are_given_to_the_types_that_start() {
 fn after_a_loss_of_all_reports_what_is_ready_is_still_exact() {
     let signal = signal(vec![depth(1_000_000, 60)], &[]);
     let line = &signal.lines[0];
-    assert_eq!((line.figures.ready, ready(line)), (1_000_000, vec![("", 1_000_000)]));
+    assert_eq!(
+        (line.figures.ready, ready(line)),
+        (1_000_000, vec![("", 1_000_000)])
+    );
     assert_eq!((signal.pool_size, line.figures.mean_run), (None, None));
 }
 

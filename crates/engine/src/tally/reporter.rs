@@ -20,7 +20,11 @@ impl Tally {
     }
 
     /// Reports once.
-    pub(crate) async fn tell(&self, queue: &SharedQueue, process: &str) -> Result<(), scheduler_queue::Error> {
+    pub(crate) async fn tell(
+        &self,
+        queue: &SharedQueue,
+        process: &str,
+    ) -> Result<(), scheduler_queue::Error> {
         queue.report(process, &self.report()).await
     }
 }

@@ -14,7 +14,10 @@ fn job(queue: &str, job_type: &str) -> JobSpec {
 }
 
 fn near(is: f64, expected: f64) {
-    assert!((is - expected).abs() <= expected.abs() * 0.05 + 0.001, "{is} is not {expected}");
+    assert!(
+        (is - expected).abs() <= expected.abs() * 0.05 + 0.001,
+        "{is} is not {expected}"
+    );
 }
 
 async fn pass(tally: &Tally, seconds: u32, mut each: impl FnMut()) -> Report {
@@ -84,10 +87,7 @@ async fn jobs_that_become_due_are_counted_without_a_type() {
         .collect();
     assert_eq!(
         seen,
-        [
-            (Priority::Default, None, 40.0),
-            (Priority::Low, None, 2.0)
-        ]
+        [(Priority::Default, None, 40.0), (Priority::Low, None, 2.0)]
     );
 }
 

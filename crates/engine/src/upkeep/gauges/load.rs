@@ -42,7 +42,11 @@ impl Shown {
 
     fn label<'a>(&self, load: &'a Load) -> &'a str {
         let queue = load.queue.as_str();
-        if self.0.contains(queue) { queue } else { OTHER_QUEUES }
+        if self.0.contains(queue) {
+            queue
+        } else {
+            OTHER_QUEUES
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use scheduler_queue::{
-    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, MemoryQueue, Promoted, Report, Reported,
-    Served, Sizes, Tally, Upkeep,
+    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, MemoryQueue, Promoted, Report,
+    Reported, Served, Sizes, Tally, Upkeep,
 };
 use tokio::sync::broadcast;
 
