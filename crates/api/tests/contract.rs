@@ -226,6 +226,28 @@ async fn bad_input_is_refused_by_the_name_of_its_field_and_leaves_no_row() {
             },
         ),
         (
+            "job.delay",
+            Job {
+                delay: span(366 * 86_400, 1_000),
+                ..job()
+            },
+        ),
+        (
+            "job.delay",
+            Job {
+                delay: span(-1, 0),
+                ..job()
+            },
+        ),
+        (
+            "job.delay",
+            Job {
+                delay: span(1, 0),
+                run_at: at(0),
+                ..job()
+            },
+        ),
+        (
             "job.timeout",
             Job {
                 timeout: span(0, 0),
@@ -320,6 +342,10 @@ async fn values_at_their_limits_are_accepted() {
             nanos: 0,
         }),
         labels,
+        delay: Some(prost_types::Duration {
+            seconds: 366 * 86_400,
+            nanos: 0,
+        }),
         ..job()
     };
     submit(&mut client, at_the_limit).await.unwrap();

@@ -38,6 +38,9 @@ pub struct Job {
     /// When a failed attempt is repeated.
     #[prost(message, optional, tag = "11")]
     pub retry_policy: ::core::option::Option<RetryPolicy>,
+    /// Not before so long after it was accepted, by the server's clock: 0 s to 366 days. Not together with run_at.
+    #[prost(message, optional, tag = "12")]
+    pub delay: ::core::option::Option<::prost_types::Duration>,
 }
 /// Exponential backoff: initial_interval * multiplier^(failures-1), at most max_interval.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
