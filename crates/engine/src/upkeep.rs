@@ -9,7 +9,7 @@
 //! | [`Reaper`] | leases whose worker fell silent | hands the jobs out again, charged to the crash budget |
 //! | [`Reconciler`] | due rows that the queue does not know, and rows due soon | hands out again, or loads |
 //! | [`Retention`] | jobs finished long ago | deletes them |
-//! | [`Gauges`] | depths and sizes | reports them |
+//! | [`Gauges`] | depths, sizes and load | sets the gauges |
 //!
 //! [`elect`]: scheduler_queue::Upkeep::elect
 
