@@ -53,7 +53,7 @@ impl Builder {
         Self {
             history: History {
                 setup,
-                jobs: HashMap::new(),
+                jobs: BTreeMap::new(),
                 faults: Vec::new(),
                 phases: Vec::new(),
                 reached: BTreeMap::new(),
