@@ -163,7 +163,7 @@ pub fn check(history: &History) -> Report {
         seed: history.setup.seed,
         verdict: if !violations.is_empty() {
             Verdict::Violated
-        } else if !missed.is_empty() {
+        } else if !missed.is_empty() || !invariants.iter().any(|judged| judged.status == Status::Held) {
             Verdict::Invalid
         } else {
             Verdict::Clean
@@ -178,3 +178,6 @@ pub fn check(history: &History) -> Report {
         figures,
     }
 }
+
+#[cfg(test)]
+mod tests;
