@@ -24,6 +24,9 @@ pub(super) fn of(history: &History, id: Uuid) -> Vec<String> {
     );
     let first = told.iter().map(|(at, _)| *at).min().unwrap_or_default();
     let last = told.iter().map(|(at, _)| *at).max().unwrap_or_default();
+    // What became of a job that never ended is to be looked for in all that followed.
+    let ended = past.row_at_end().is_some_and(|row| row.is_final());
+    let last = if ended { last } else { u64::MAX };
     around(history, first, last, &mut told);
     told.sort_by_key(|(at, _)| *at);
     let origin = history.phases.first().map_or(first, |(_, at)| *at).min(first);

@@ -4,7 +4,7 @@ use rustix::time::ClockId;
 use uuid::Uuid;
 
 use super::script::Script;
-use crate::history::{Verdict, check};
+use crate::history::{Call, Change, Verdict, Work, check};
 
 /// Each is told of by ten lines.
 const JOBS: u128 = 20_000;
@@ -40,4 +40,13 @@ fn two_hundred_thousand_events_take_seconds_and_ten_times_as_many_jobs_ten_times
         "{few} ms, and {many} ms for ten times as many"
     );
     assert!(many < 20_000, "{many} ms");
+}
+
+#[test]
+fn of_a_million_events_less_than_two_hundred_megabytes_are_kept() {
+    let (call, work, change) = (size_of::<Call>(), size_of::<Work>(), size_of::<Change>());
+    assert!(
+        call.max(work).max(change) <= 192,
+        "{call}, {work} and {change} bytes"
+    );
 }
