@@ -8,7 +8,7 @@ use crate::history::{FinalRow, History, JobPast, Op, Row, Shown};
 use super::Look;
 
 pub(super) fn check(history: &History, look: &mut Look) -> Result<(), &'static str> {
-    if !history.has_rows && !(history.has_last && history.has_shown) {
+    if !(history.has_rows || history.has_last && history.has_shown) {
         return Err("rows were not recorded");
     }
     for (id, past) in &history.jobs {
