@@ -1,8 +1,11 @@
-//! S7: what is accepted was begun, earlier, by the same life of the same worker, under the same epoch.
+//! S7: nothing comes from nowhere. What a worker claims was in the store before, under that epoch; what is accepted was begun, earlier,
+//! by the same life of the same worker, under the same epoch.
 
 use std::collections::HashMap;
 
-use crate::history::{History, Op};
+use uuid::Uuid;
+
+use crate::history::{History, JobPast, Op};
 
 use super::Look;
 use super::shape::Shape;
@@ -12,6 +15,9 @@ pub(super) fn check(history: &History, look: &mut Look) -> Result<(), &'static s
         return Err("not every worker tells what it does");
     }
     for (id, past) in &history.jobs {
+        if history.has_rows {
+            claims(history, *id, past, look);
+        }
         let mut started: HashMap<_, u64> = HashMap::new();
         for work in past.work.iter().filter(|work| work.op == Op::Start) {
             started.entry((work.epoch, work.worker)).or_insert(work.at);
@@ -54,4 +60,34 @@ pub(super) fn check(history: &History, look: &mut Look) -> Result<(), &'static s
         }
     }
     Ok(())
+}
+
+/// The queue is told after the commit. The time of a change is before its commit, so nothing but clocks has to be allowed for.
+fn claims(history: &History, id: Uuid, past: &JobPast, look: &mut Look) {
+    // Epochs in the order in which the row came under them.
+    let mut granted: Vec<(i32, u64)> = Vec::new();
+    for (new, at) in past
+        .rows
+        .iter()
+        .filter_map(|change| Some((change.new?, change.at)))
+    {
+        if granted.last().is_none_or(|(epoch, _)| *epoch < new.epoch) {
+            granted.push((new.epoch, at));
+        }
+    }
+    for claim in past.work.iter().filter(|work| work.op == Op::Claim) {
+        look.saw();
+        let first = granted.partition_point(|(epoch, _)| *epoch < claim.epoch);
+        let at = granted.get(first).map(|(_, at)| *at);
+        if at.is_none_or(|at| at > claim.at.saturating_add(history.setup.tolerance())) {
+            look.finds(
+                id,
+                format!(
+                    "{} claimed it under epoch {}, before the store had it so",
+                    history.names.text(claim.worker),
+                    claim.epoch
+                ),
+            );
+        }
+    }
 }

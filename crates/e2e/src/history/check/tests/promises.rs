@@ -182,7 +182,7 @@ fn successes_under_two_epochs_are_one_too_many() {
     script.starts(2_000, "w2", A, 2);
     script.reports(2_500, "w2", A, 2, State::Succeeded, Kind::Ok);
     // The row never was under that epoch.
-    script.violates(Invariant::S6, &[Invariant::S4]);
+    script.violates(Invariant::S6, &[Invariant::S4, Invariant::S7]);
 }
 
 #[test]

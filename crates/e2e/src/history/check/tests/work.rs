@@ -249,16 +249,19 @@ fn a_cancel_that_is_overwritten_is_found() {
 
 #[test]
 fn an_entry_that_is_in_the_queue_before_its_row_is_found() {
-    let stale = |ms| {
-        let mut script = submitted();
+    let claimed = |ms, epoch| {
+        let mut script = Script::new();
+        script.submits(100, A, json!({}));
+        script.inserts(1_001, A, 100);
         for op in [Op::Claim, Op::Stale] {
-            script.works(ms, "w1", op, A, 1);
+            script.works(ms, "w1", op, A, epoch);
         }
-        script.changes(600, A, None, |row| row.state = State::Cancelled.number());
+        script.changes(2_000, A, None, |row| row.state = State::Cancelled.number());
         script
     };
-    stale(100).violates(Invariant::S12, &[]);
-    assert!(stale(700).report().violations.is_empty());
+    claimed(1_500, 1).keeps(Invariant::S7);
+    claimed(500, 1).violates(Invariant::S7, &[]);
+    claimed(1_500, 2).violates(Invariant::S7, &[]);
 }
 
 #[test]
