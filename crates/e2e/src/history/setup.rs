@@ -143,7 +143,7 @@ reach! {
     DoubtCommitted = "doubt_committed",
     /// A commit whose answer was lost turned out not to have been. Told by the store.
     DoubtNotCommitted = "doubt_not_committed",
-    /// The queue was flushed while more than 100 jobs waited: a fault named `flush` with `{queued}`. Seen.
+    /// The queue lost its content while more than 100 jobs waited: a fault named `flush`, or with `redis_lost`, and with `queued`. Seen.
     FlushWithBacklog = "flush_with_backlog",
     /// The queue was seen to have lost its content. Told by the reconciler.
     QueueRebuilt = "queue_rebuilt",

@@ -104,7 +104,7 @@ fn lost(history: &History, past: &JobPast, older: &Attempt, newer: &Attempt) -> 
         .or(older.taken)
         .or(older.started)
         .unwrap_or_default();
-    let given = given(past, newer);
+    let given = given(past, older, newer);
     let (setup, mut before) = (&history.setup, begun);
     let enough = setup.lease().saturating_sub(setup.heartbeat());
     let renewed = beats
@@ -125,13 +125,17 @@ fn lost(history: &History, past: &JobPast, older: &Attempt, newer: &Attempt) -> 
         .any(|loss| !renewed.clone().any(|at| at > loss.over() && at < in_time))
 }
 
-/// When the newer attempt's epoch was granted, or else when the worker was seen to have it.
-fn given(past: &JobPast, newer: &Attempt) -> u64 {
-    let granted = past
+/// When the job was taken from the older attempt, or else when the newer one's worker was seen to have it.
+fn given(past: &JobPast, older: &Attempt, newer: &Attempt) -> u64 {
+    let taken = past
         .rows
         .iter()
-        .find(|change| change.new.is_some_and(|new| new.epoch == newer.epoch))
+        .find(|change| {
+            change
+                .rows()
+                .is_some_and(|(old, new)| old.epoch == older.epoch && new.epoch > older.epoch)
+        })
         .map(|change| change.at);
     let seen = newer.claimed.or(newer.taken).or(newer.started);
-    granted.or(seen).unwrap_or_default()
+    taken.or(seen).unwrap_or_default()
 }

@@ -65,7 +65,8 @@ pub(super) fn check(history: &History, look: &mut Look) -> Result<(), &'static s
 /// The queue is told after the commit. The time of a change is before its commit, so nothing but clocks has to be allowed for.
 fn claims(history: &History, id: Uuid, past: &JobPast, look: &mut Look) {
     // Epochs in the order in which the row came under them.
-    let mut granted: Vec<(i32, u64)> = Vec::new();
+    let before = past.rows.first().and_then(|change| change.old);
+    let mut granted: Vec<(i32, u64)> = before.map(|row| (row.epoch, 0)).into_iter().collect();
     for (new, at) in past
         .rows
         .iter()

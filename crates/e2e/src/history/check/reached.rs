@@ -102,7 +102,7 @@ fn cancelled_running(past: &JobPast) -> usize {
 }
 
 fn is_flush_with_backlog(fault: &Fault) -> bool {
-    fault.name == "flush"
+    fault.takes_the_queue()
         && fault.args["queued"]
             .as_u64()
             .is_some_and(|queued| queued > BACKLOG)

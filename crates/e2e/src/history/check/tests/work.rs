@@ -265,6 +265,18 @@ fn an_entry_that_is_in_the_queue_before_its_row_is_found() {
 }
 
 #[test]
+fn a_row_that_was_there_before_the_record_began_may_be_claimed() {
+    let mut script = submitted();
+    script.works(50, "w1", Op::Claim, A, 1);
+    script.changes(100, A, None, |row| row.epoch = 2);
+    script.changes(200, A, None, |row| row.state = State::Cancelled.number());
+    let mut history = script.history();
+    let past = history.jobs.get_mut(&A).unwrap();
+    past.rows.remove(0);
+    assert!(!crate::history::check(&history).violates(Invariant::S7));
+}
+
+#[test]
 fn what_the_queue_may_do_is_judged_when_it_lost_something() {
     let mut script = Script::new();
     script.life(0, A, "w1");
