@@ -106,7 +106,8 @@ fn ns(ms: u64) -> u64 {
 
 macro_rules! reach {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal,)*) => {
-        /// A rare state. Some are seen in what clients, workers and rows tell, others have to be told ([`Recorder::reached`](super::Recorder::reached)).
+        /// A rare state. Some are seen in what clients, workers and rows tell, others have to be told
+        /// ([`Recorder::reached`](super::Recorder::reached)).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Reach {

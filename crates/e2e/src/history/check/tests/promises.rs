@@ -4,7 +4,7 @@ use scheduler_domain::State;
 use serde_json::json;
 
 use super::script::{A, B, Script, setup};
-use crate::history::{Invariant, Kind, Op, Setup, Told};
+use crate::history::{Invariant, Kind, Op, Setup, Told, check};
 
 #[test]
 fn a_job_that_is_submitted_run_and_done_violates_nothing() {
@@ -120,6 +120,18 @@ fn a_key_that_is_answered_with_the_same_job_again_is_idempotent() {
 }
 
 #[test]
+fn two_rows_with_one_key_are_found() {
+    let mut script = Script::new();
+    script.life(0, A, "w1");
+    script.life(10, B, "w1");
+    let mut history = script.history();
+    for past in history.jobs.values_mut() {
+        past.last.as_mut().unwrap().key = Some(A);
+    }
+    assert!(check(&history).violates(Invariant::S2));
+}
+
+#[test]
 fn a_job_that_takes_two_bodies_is_merged() {
     let mut script = Script::new();
     script.life(0, A, "w1");
@@ -204,6 +216,21 @@ fn a_row_that_changes_behind_its_changes_is_found() {
         .and_then(|past| past.last.as_mut())
         .unwrap();
     last.row.attempts = 2;
-    let report = crate::history::check(&history);
+    let report = check(&history);
+    assert!(report.violates(Invariant::S15), "{report}");
+}
+
+#[test]
+fn an_api_that_shows_something_else_than_the_row_is_found() {
+    let mut script = Script::new();
+    script.life(0, A, "w1");
+    let mut history = script.history();
+    let shown = history
+        .jobs
+        .get_mut(&A)
+        .and_then(|past| past.shown.as_mut())
+        .unwrap();
+    shown.sequence += 1;
+    let report = check(&history);
     assert!(report.violates(Invariant::S15), "{report}");
 }

@@ -94,6 +94,21 @@ fn a_report_that_is_accepted_without_a_change_of_the_row_is_found() {
 }
 
 #[test]
+fn where_rows_are_not_recorded_a_take_under_a_higher_epoch_fences_what_is_sent_later() {
+    let fenced = |sent| {
+        let mut script = Script::new();
+        script.fault(50, 60, "pause", json!({}));
+        script.submits(0, A, json!({}));
+        script.starts(100, "w1", A, 1);
+        script.starts(4_000, "w2", A, 2);
+        script.reports(sent, "w1", A, 1, State::Succeeded, Kind::Ok);
+        script
+    };
+    fenced(3_900).keeps(Invariant::S4);
+    assert!(fenced(4_100).report().violates(Invariant::S4));
+}
+
+#[test]
 fn a_report_that_is_repeated_may_be_accepted_again() {
     let mut script = submitted();
     script.starts(100, "w1", A, 1);
@@ -186,6 +201,34 @@ fn a_budget_that_is_used_up_is_the_end() {
     }
     script.changes(400, A, None, |row| {
         (row.state, row.epoch) = (State::Cancelled.number(), 4);
+    });
+    script.violates(Invariant::S10, &[]);
+}
+
+#[test]
+fn a_lost_lease_beyond_the_crash_budget_is_found() {
+    let crashed = |last: State| {
+        let mut script = submitted();
+        script.fault(50, 60, "kill", json!({}));
+        for _ in 0..4 {
+            script.reaps(1_000, A);
+        }
+        script.changes(2_000, A, None, |row| {
+            (row.state, row.epoch, row.crashes) = (last.number(), 6, 5);
+        });
+        script
+    };
+    crashed(State::DeadLetter).keeps(Invariant::S10);
+    let mut script = crashed(State::Queued);
+    script.changes(3_000, A, None, |row| row.state = State::Cancelled.number());
+    script.violates(Invariant::S10, &[]);
+}
+
+#[test]
+fn a_change_that_charges_twice_is_found() {
+    let mut script = submitted();
+    script.changes(500, A, None, |row| {
+        (row.state, row.epoch, row.attempts, row.crashes) = (State::DeadLetter.number(), 2, 1, 1);
     });
     script.violates(Invariant::S10, &[]);
 }
