@@ -20,7 +20,9 @@ mod options;
 mod push;
 mod read;
 mod session;
+mod signal;
 mod submit;
+mod tally;
 pub mod upkeep;
 mod watch;
 
@@ -30,5 +32,7 @@ pub use error::Error;
 pub use options::Options;
 pub use read::Overview;
 pub use session::{Session, Taken};
+pub use signal::{Aim, Figures, Load, Selection, Signal, desired_workers};
 pub use submit::{Answer, Submission};
+pub use tally::Running;
 pub use watch::{Change, Watch};

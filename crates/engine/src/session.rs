@@ -5,14 +5,16 @@ mod finish;
 mod hand_back;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use scheduler_domain::{Entry, Job, JobId, Lease, Timestamp, WorkerId};
+use scheduler_domain::{Entry, Job, JobId, JobSpec, Lease, Timestamp, WorkerId};
 use scheduler_queue::{Hint, Served};
 use scheduler_store::Running;
 use tokio::sync::broadcast;
 
 use crate::Error;
 use crate::engine::Parts;
+use crate::tally::Running as Counted;
 use finish::Finisher;
 
 /// A job taken: leased in the queue, and its row seen open under the lease's epoch.
@@ -35,6 +37,7 @@ struct Inner {
     worker: WorkerId,
     served: Served,
     finisher: Finisher,
+    slots: AtomicU32,
 }
 
 impl Session {
@@ -45,6 +48,7 @@ impl Session {
             worker,
             served,
             finisher,
+            slots: AtomicU32::new(0),
         }))
     }
 
@@ -52,6 +56,20 @@ impl Session {
     #[must_use]
     pub fn worker(&self) -> &WorkerId {
         &self.0.worker
+    }
+
+    /// Says how many attempts this worker can run at once, until it retires.
+    pub fn opens(&self, slots: usize) {
+        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+        let before = self.0.slots.swap(slots, Ordering::Relaxed);
+        self.0.parts.tally.take_slots(before);
+        self.0.parts.tally.add_slots(slots);
+    }
+
+    /// Counts an attempt that begins, for the figures of load, as long as what is returned lives.
+    #[must_use]
+    pub fn counts(&self, job: &JobSpec) -> Counted {
+        self.0.parts.tally.starts(job)
     }
 
     /// Renews the leases held, and re-creates those that the queue has lost. Returns the jobs that are somebody else's by now:
@@ -92,8 +110,17 @@ impl Session {
 
     /// Takes the worker off the list; leases that it still holds are expired at once.
     pub async fn retire(&self) {
+        self.0
+            .parts
+            .tally
+            .take_slots(self.0.slots.swap(0, Ordering::Relaxed));
         if let Err(error) = self.0.parts.queue.retire(&self.0.worker).await {
             tracing::warn!(worker = %self.0.worker, %error, "not retired, its registration will run out");
+        }
+        // The last report of a worker that has nothing left must not say that something runs.
+        let parts = &self.0.parts;
+        if let Err(error) = parts.tally.tell(&parts.queue, &parts.process).await {
+            tracing::debug!(%error, "the last report is lost, the one before will grow old");
         }
     }
 }
