@@ -55,7 +55,8 @@ tsctl() {
     done
   fi
   [[ -n $program ]] || die 'no tsctl: cargo build --bin tsctl, or set TSCTL'
-  net "$program" --address "http://$gateway" "$@"
+  # A busy machine may take longer than the ten seconds that people would wait.
+  net "$program" --address "http://$gateway" --timeout 60s "$@"
 }
 
 # background COMMAND…: in a process group of its own, so that whatever it starts can be ended with it. $! is
