@@ -126,7 +126,11 @@ mod tests {
         let clock = Arc::new(SystemClock);
         let engine = Engine::new(
             Arc::new(MemoryStore::new()),
-            Arc::new(MemoryQueue::new(clock.clone(), Duration::from_secs(30))),
+            Arc::new(MemoryQueue::new(
+                clock.clone(),
+                Duration::from_secs(30),
+                Options::default().lease,
+            )),
             clock,
             Arc::new(SystemEntropy),
             Options::default(),

@@ -205,13 +205,13 @@ fn lost_or_wrong(
 
 /// What users see is what the database holds.
 async fn listed(site: &Site, rows: &HashMap<String, Row>) -> Result<Vec<String>> {
-    let client = Client::connect(ClientOptions::new(format!(
-        "http://127.0.0.1:{}",
-        site.envoy.port
-    )))
+    let client = Client::connect(ClientOptions {
+        request_timeout: Duration::from_secs(60),
+        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
+    })
     .await?;
     let query = ListQuery {
-        page_size: 1_000,
+        page_size: 200,
         ..ListQuery::default()
     };
     let jobs: Vec<_> = client.list_all(query).try_collect().await?;
