@@ -14,6 +14,7 @@ mod connect;
 mod engine;
 mod error;
 mod hand_out;
+mod history;
 mod lanes;
 pub mod metrics;
 mod options;
@@ -24,7 +25,7 @@ mod submit;
 pub mod upkeep;
 mod watch;
 
-pub use connect::{Keep, connect};
+pub use connect::{Backends, Keep, connect, connect_backends};
 pub use engine::Engine;
 pub use error::Error;
 pub use options::Options;
