@@ -2,15 +2,16 @@
 //!
 //! This library starts the system and keeps the record that a test is judged by; the tests are in `tests/`.
 
-mod acceptances;
 mod envoy;
 mod fleet;
+pub mod harness;
 pub mod history;
 mod process;
 mod settings;
+mod stage;
 
-pub use acceptances::{Acceptance, Acceptances};
 pub use envoy::Envoy;
 pub use fleet::{Fleet, answering};
 pub use process::{Process, free_port};
 pub use settings::Settings;
+pub use stage::{Stage, until};

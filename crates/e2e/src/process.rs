@@ -32,6 +32,18 @@ impl Process {
         Ok(())
     }
 
+    /// Sends it this signal, such as `STOP` and `CONT`.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.0.id().to_string()])
+            .status()?;
+        ensure!(sent.success(), "kill -{name} failed");
+        Ok(())
+    }
+
     /// SIGTERM: it is asked to stop, and has so long to do it.
     ///
     /// # Errors
@@ -41,10 +53,7 @@ impl Process {
         reason = "the harness watches real processes in real time"
     )]
     pub async fn terminate(mut self, within: Duration) -> Result<ExitStatus> {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.0.id().to_string()])
-            .status()?;
-        ensure!(sent.success(), "kill -TERM failed");
+        self.signal("TERM")?;
         let since = Instant::now();
         while since.elapsed() < within {
             if let Some(status) = self.0.try_wait()? {

@@ -1,7 +1,7 @@
 //! What workers do, told as trace events of the target `history`, which nothing listens to but the end-to-end tests' recorder.
 //! Switched off, each costs one look at a flag.
 
-use scheduler_domain::{Entry, Lease, Timestamp, WorkerId};
+use scheduler_domain::{Entry, Epoch, JobId, Lease, Timestamp, WorkerId};
 use scheduler_queue::Claimed;
 use tracing::{Level, enabled, trace};
 
@@ -28,6 +28,13 @@ pub(crate) fn claimed(worker: &WorkerId, claimed: &[Claimed]) {
 pub(crate) fn taken(worker: &WorkerId, taken: &[Taken]) {
     if told() {
         entries("take", worker, taken.iter().map(|taken| &taken.entry));
+    }
+}
+
+/// Entries were dropped: their rows are final, gone, or out under a higher epoch.
+pub(crate) fn stale(worker: &WorkerId, stale: &[(JobId, Epoch)]) {
+    for (id, epoch) in stale {
+        trace!(target: "history", op = "stale", job = %id, epoch = epoch.0, worker = worker.as_str());
     }
 }
 

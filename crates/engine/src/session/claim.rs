@@ -123,6 +123,7 @@ impl Session {
         }
         if !stale.is_empty() {
             debug!(entries = stale.len(), "stale entries dropped");
+            history::stale(&self.0.worker, &stale);
             self.0.finisher.unlease(stale);
         }
         Ok(taken)
