@@ -17,6 +17,7 @@ mod client;
 mod event;
 mod fingerprint;
 mod folder;
+mod judge;
 mod listener;
 mod load;
 mod past;
@@ -31,6 +32,7 @@ pub use client::{RecordingClient, RecordingWatch};
 pub use event::{Event, Kind, Op, Told};
 pub use fingerprint::fingerprint;
 pub use folder::Folder;
+pub use judge::judge;
 pub use listener::{Listener, WorkerName};
 pub use load::Builder;
 pub use past::{

@@ -67,12 +67,41 @@ impl Setup {
         }
     }
 
+    /// How long a lease lives, ns.
+    #[must_use]
+    pub fn lease(&self) -> u64 {
+        ns(self.lease_ms)
+    }
+
+    /// Time between heartbeats, ns.
+    #[must_use]
+    pub fn heartbeat(&self) -> u64 {
+        ns(self.heartbeat_ms)
+    }
+
+    /// By how much clocks may differ, ns.
+    #[must_use]
+    pub fn tolerance(&self) -> u64 {
+        ns(self.clock_tolerance_ms)
+    }
+
+    /// The longest that a job may be without a change when nothing is wrong any more, ns: a lost lease, a look of the background loops,
+    /// the longest wait between attempts, the longest attempt, and ten seconds.
+    #[must_use]
+    pub fn patience(&self) -> u64 {
+        ns(self.lease_ms + self.sweep_ms + self.max_backoff_ms + self.max_run_ms + 10_000)
+    }
+
     /// Adds states without which the run is invalid.
     #[must_use]
     pub fn reaching(mut self, states: impl IntoIterator<Item = Reach>) -> Self {
         self.must_reach.extend(states);
         self
     }
+}
+
+fn ns(ms: u64) -> u64 {
+    ms.saturating_mul(1_000_000)
 }
 
 macro_rules! reach {

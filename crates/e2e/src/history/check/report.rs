@@ -79,7 +79,7 @@ invariants! {
     S10 = "bounded attempts",
     /// After a cancel nothing is claimed nor accepted.
     S11 = "cancel",
-    /// The queue knows nothing that the store does not.
+    /// Whatever the queue loses or forges, the same holds; it knows nothing that the store does not.
     S12 = "the queue has no authority",
     /// Tenants.
     S13 = "isolation",
