@@ -54,7 +54,8 @@ pub fn worker() -> ExitCode {
     start("harness-worker", Role::Worker, async |harness, context| {
         context.serve_side_port().await?;
         let engine = harness.engine(&context).await?;
-        let registry = handlers::registry(&harness.recorder, &harness.worker, harness.sink.as_deref()).await?;
+        let registry =
+            handlers::registry(&harness.recorder, &harness.worker, harness.sink.as_deref()).await?;
         scheduler_worker::run_engine(context, registry, engine).await
     })
 }
@@ -71,7 +72,9 @@ where
         }
     };
     let observer = Listener::observer(harness.recorder.clone(), Arc::clone(&harness.worker));
-    run_observed(name, role, observer, async move |context| main(harness, context).await)
+    run_observed(name, role, observer, async move |context| {
+        main(harness, context).await
+    })
 }
 
 impl Harness {
@@ -97,14 +100,10 @@ impl Harness {
     /// An engine over the real backends, with gates and bug in between.
     async fn engine(&self, context: &Context) -> Result<Engine> {
         let config = &context.config;
-        let Backends { store, queue } = scheduler_engine::connect_backends(
-            config,
-            Keep::Configured,
-            Keep::Configured,
-            &context.instance,
-        )
-        .await
-        .context("connecting to the database and Redis")?;
+        let Backends { store, queue } =
+            scheduler_engine::connect_backends(config, Keep::Configured, Keep::Configured, &context.instance)
+                .await
+                .context("connecting to the database and Redis")?;
         let planted = match &self.bug {
             None => None,
             Some((bug, database)) => {

@@ -92,7 +92,9 @@ impl Stage {
         let mut found = None;
         until(&format!("{process} tells {what}"), async || {
             let text = std::fs::read_to_string(&file).unwrap_or_default();
-            let events = text.lines().filter_map(|line| serde_json::from_str::<Event>(line).ok());
+            let events = text
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Event>(line).ok());
             found = events.map(|event| event.told).find(|told| is(told));
             Ok(found.is_some())
         })
@@ -119,7 +121,8 @@ impl Stage {
         let client = Client::connect(self.options()).await?;
         until("nothing is leased and no job is open", async || {
             // In this order: what is taken from the one is in the other first.
-            Ok(client.queues().await.is_ok_and(|queues| queues.running == 0) && self.rows.open_jobs().await? == 0)
+            Ok(client.queues().await.is_ok_and(|queues| queues.running == 0)
+                && self.rows.open_jobs().await? == 0)
         })
         .await
     }

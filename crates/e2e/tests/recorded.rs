@@ -30,7 +30,9 @@ async fn clients_workers_handlers_sink_database_and_api_tell_of_every_job() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    let stage = Stage::set(&settings, dir.path(), &Setup::new("recorded", 1)).await.unwrap();
+    let stage = Stage::set(&settings, dir.path(), &Setup::new("recorded", 1))
+        .await
+        .unwrap();
     let _api = stage.api("api-1", "", None).await.unwrap();
     let _workers = ["worker-1", "worker-2"].map(|name| stage.worker(name, "", None).unwrap());
     let first = stage.client("client-1").await.unwrap();
@@ -73,16 +75,41 @@ async fn clients_workers_handlers_sink_database_and_api_tell_of_every_job() {
             (last.row.state, last.row.attempts, last.result),
             "{id}"
         );
-        assert!(past.calls.iter().any(|call| call.op == Op::Submit && call.is_ok()), "{id}");
+        assert!(
+            past.calls
+                .iter()
+                .any(|call| call.op == Op::Submit && call.is_ok()),
+            "{id}"
+        );
         let told = |op| past.work.iter().filter(|work| work.op == op).count();
         let attempts = usize::try_from(last.row.attempts).unwrap();
-        for op in [Op::Claim, Op::Take, Op::Start, Op::Effect, Op::Sunk, Op::Handled, Op::End] {
+        for op in [
+            Op::Claim,
+            Op::Take,
+            Op::Start,
+            Op::Effect,
+            Op::Sunk,
+            Op::Handled,
+            Op::End,
+        ] {
             assert_eq!(told(op), attempts, "{op:?} of {id}");
         }
-        assert_eq!(told(Op::Report), 2 * attempts, "each report and its answer, of {id}");
-        let workers: std::collections::HashSet<_> = past.work.iter().map(|work| (work.epoch, work.worker)).collect();
-        assert_eq!(workers.len(), attempts, "one worker is named throughout each attempt, of {id}");
-        assert!(past.rows.first().unwrap().old.is_none(), "the first change of {id} is its insert");
+        assert_eq!(
+            told(Op::Report),
+            2 * attempts,
+            "each report and its answer, of {id}"
+        );
+        let workers: std::collections::HashSet<_> =
+            past.work.iter().map(|work| (work.epoch, work.worker)).collect();
+        assert_eq!(
+            workers.len(),
+            attempts,
+            "one worker is named throughout each attempt, of {id}"
+        );
+        assert!(
+            past.rows.first().unwrap().old.is_none(),
+            "the first change of {id} is its insert"
+        );
         assert_eq!(past.rows.last().unwrap().new, Some(last.row), "{id}");
         if let Some(result) = last.result {
             assert!(past.work.iter().any(|work| work.result == Some(result)), "{id}");

@@ -66,7 +66,13 @@ impl FromStr for Bug {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let names = || Self::ALL.iter().map(|bug| bug.name()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            Self::ALL
+                .iter()
+                .map(|bug| bug.name())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         match Self::ALL.iter().find(|bug| bug.name() == text) {
             Some(bug) => Ok(*bug),
             None => bail!("{text:?} is none of {}", names()),

@@ -124,10 +124,15 @@ mod tests {
 
     #[test]
     fn gates_are_read_and_what_is_none_is_refused_by_name() {
-        let gates = Gates::parse("store.submit:after=abort, queue.ack:before=hang,store.finish:before=sleep:500").unwrap();
+        let gates =
+            Gates::parse("store.submit:after=abort, queue.ack:before=hang,store.finish:before=sleep:500")
+                .unwrap();
         let acts = [
             (("queue.ack", Side::Before), Act::Hang),
-            (("store.finish", Side::Before), Act::Sleep(Duration::from_millis(500))),
+            (
+                ("store.finish", Side::Before),
+                Act::Sleep(Duration::from_millis(500)),
+            ),
             (("store.submit", Side::After), Act::Abort),
         ];
         assert_eq!(gates, Gates(acts.into()));

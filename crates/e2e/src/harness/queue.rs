@@ -79,9 +79,7 @@ impl Dispatch for Between {
     }
 
     async fn retire(&self, worker: &WorkerId) -> Result<(), Error> {
-        self.gates
-            .around("queue.retire", self.queue.retire(worker))
-            .await
+        self.gates.around("queue.retire", self.queue.retire(worker)).await
     }
 }
 

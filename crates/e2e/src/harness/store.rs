@@ -91,9 +91,7 @@ impl Jobs for Between {
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, Error> {
-        self.gates
-            .around("store.attempts", self.store.attempts(id))
-            .await
+        self.gates.around("store.attempts", self.store.attempts(id)).await
     }
 }
 

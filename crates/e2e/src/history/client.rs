@@ -137,7 +137,13 @@ impl RecordingClient {
         let call = self.tell(Told::new(Kind::Invoke, Op::List));
         let answer = self.client.list(query, page_token).await;
         let page = answer.map(scheduler_client::Reply::into_inner);
-        self.answered(call, Op::List, None, &page, |page| json!({"jobs": page.jobs.len()}));
+        self.answered(
+            call,
+            Op::List,
+            None,
+            &page,
+            |page| json!({"jobs": page.jobs.len()}),
+        );
         for job in page.iter().flat_map(|page| &page.jobs) {
             let told = Told::note(Op::List).answers(call).reply(status(job));
             self.tell(about(told, &job.job_id));
@@ -232,7 +238,10 @@ impl RecordingClient {
                 let told = Told::new(Kind::Ok, op).answers(call);
                 // With a key alone it is the answer that says which job it is.
                 let job = job.or_else(|| reply["job"].as_str()?.parse().ok());
-                self.tell(Told { job, ..told.reply(reply) });
+                self.tell(Told {
+                    job,
+                    ..told.reply(reply)
+                });
             }
             Err(error) => self.failed(call, op, job, error),
         }

@@ -20,7 +20,9 @@ where
     let _place = PLACES.acquire().await.unwrap();
     let name = format!("{}_{}", if planted { "planted" } else { "clean" }, bug.name());
     let dir = tempfile::tempdir().unwrap();
-    let stage = Stage::set(settings, dir.path(), &Setup::new(&name, 1)).await.unwrap();
+    let stage = Stage::set(settings, dir.path(), &Setup::new(&name, 1))
+        .await
+        .unwrap();
     let outcome = schedule(&stage, planted.then_some(bug)).await;
     if let Err(error) = outcome {
         panic!("{name}: {error:#}\n{}", logs(&stage.folder));
@@ -47,7 +49,10 @@ where
         run(&settings, bug, false, &schedule)
     );
     assert_eq!(planted.verdict, Verdict::Violated, "{planted}");
-    let found = planted.violations.iter().find(|violation| violation.invariant == invariant);
+    let found = planted
+        .violations
+        .iter()
+        .find(|violation| violation.invariant == invariant);
     let found = found.unwrap_or_else(|| panic!("{invariant} is not found violated:\n{planted}"));
     assert!(found.job.is_some(), "the job is named: {found:?}");
     assert!(!found.timeline.is_empty(), "its timeline is shown: {found:?}");
@@ -57,37 +62,72 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_completion_that_is_taken_by_id_alone_is_found() {
-    is_found(Bug::CompletionById, Invariant::S4, schedules::stopped_past_its_lease).await;
+    is_found(
+        Bug::CompletionById,
+        Invariant::S4,
+        schedules::stopped_past_its_lease,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reaper_that_goes_by_id_alone_is_found() {
-    is_found(Bug::ReaperById, Invariant::S5, schedules::killed_before_its_lease_was_dropped).await;
+    is_found(
+        Bug::ReaperById,
+        Invariant::S5,
+        schedules::killed_before_its_lease_was_dropped,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_submit_that_is_acknowledged_before_its_commit_is_found() {
-    is_found(Bug::AckBeforeCommit, Invariant::S1, schedules::api_killed_before_its_commit).await;
+    is_found(
+        Bug::AckBeforeCommit,
+        Invariant::S1,
+        schedules::api_killed_before_its_commit,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_push_before_the_commit_is_found() {
-    is_found(Bug::PushBeforeCommit, Invariant::S12, schedules::api_killed_before_its_commit).await;
+    is_found(
+        Bug::PushBeforeCommit,
+        Invariant::S12,
+        schedules::api_killed_before_its_commit,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_that_is_overwritten_is_found() {
-    is_found(Bug::CancelOverwritten, Invariant::S11, schedules::cancelled_while_it_runs).await;
+    is_found(
+        Bug::CancelOverwritten,
+        Invariant::S11,
+        schedules::cancelled_while_it_runs,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epoch_that_is_not_raised_is_found() {
-    is_found(Bug::EpochNotRaised, Invariant::S3, schedules::stopped_past_its_lease).await;
+    is_found(
+        Bug::EpochNotRaised,
+        Invariant::S3,
+        schedules::stopped_past_its_lease,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_that_is_not_counted_is_found() {
-    is_found(Bug::RetryWithoutAttempt, Invariant::S10, schedules::fails_as_often_as_it_may).await;
+    is_found(
+        Bug::RetryWithoutAttempt,
+        Invariant::S10,
+        schedules::fails_as_often_as_it_may,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,10 +61,7 @@ pub(crate) async fn api_killed_before_its_commit(stage: &Stage, bug: Option<Bug>
     let first = stage.api("api-1", "store.submit:before=hang", bug).await?;
     let _worker = stage.worker("worker", "", bug)?;
     let mut client = stage.client("client").await?;
-    let submit = tokio::spawn(async move {
-        let answer = client.submit(deaf(0)).await;
-        (client, answer)
-    });
+    let submit = tokio::spawn(async move { client.submit(deaf(0)).await });
     let gate = |told: &Told| told.op == Op::Remark && told.code.as_deref() == Some("store.submit");
     stage.told("api-1", "that it is at its gate", gate).await?;
     match bug {
@@ -80,10 +77,13 @@ pub(crate) async fn api_killed_before_its_commit(stage: &Stage, bug: Option<Bug>
     let fault = stage.fault("killed");
     first.kill()?;
     fault.ends();
-    let (mut client, answer) = submit.await?;
-    anyhow::ensure!(answer.is_ok() == (bug == Some(Bug::AckBeforeCommit)), "{answer:?}");
+    let answer = submit.await?;
+    anyhow::ensure!(
+        answer.is_ok() == (bug == Some(Bug::AckBeforeCommit)),
+        "{answer:?}"
+    );
     let _second = stage.api("api-2", "", None).await?;
-    client.submit(deaf(0)).await?;
+    stage.client("client-2").await?.submit(deaf(0)).await?;
     stage.rest().await?;
     stage.close().await
 }
@@ -95,8 +95,13 @@ pub(crate) async fn cancelled_while_it_runs(stage: &Stage, bug: Option<Bug>) -> 
     let mut client = stage.client("client").await?;
     let job = client.submit(deaf(2_500)).await?;
     stage.told("worker", "a start", is_start).await?;
-    anyhow::ensure!(client.cancel(&job.job_id).await?, "it ended before it was cancelled");
-    stage.told("worker", "the answer to its report", is_answer).await?;
+    anyhow::ensure!(
+        client.cancel(&job.job_id).await?,
+        "it ended before it was cancelled"
+    );
+    stage
+        .told("worker", "the answer to its report", is_answer)
+        .await?;
     stage.rest().await?;
     stage.close().await
 }
@@ -129,7 +134,7 @@ pub(crate) async fn a_second_worker_comes(stage: &Stage, bug: Option<Bug>) -> Re
     let _api = stage.api("api", "", bug).await?;
     let _first = stage.worker("first", "", bug)?;
     let mut client = stage.client("client").await?;
-    client.submit(deaf(6_000)).await?;
+    client.submit(deaf(10_000)).await?;
     stage.told("first", "a start", is_start).await?;
     let _second = stage.worker("second", "", None)?;
     let beat = |told: &Told| told.op == Op::Beat;
