@@ -15,6 +15,7 @@ mod connect;
 mod engine;
 mod error;
 mod hand_out;
+mod history;
 mod lanes;
 pub mod metrics;
 mod options;
@@ -27,7 +28,7 @@ mod tally;
 pub mod upkeep;
 mod watch;
 
-pub use connect::{Keep, connect};
+pub use connect::{Backends, Keep, connect, connect_backends};
 pub use engine::Engine;
 pub use error::Error;
 pub use options::Options;

@@ -11,9 +11,9 @@ use scheduler_queue::{Hint, Served};
 use scheduler_store::Running;
 use tokio::sync::broadcast;
 
-use crate::Error;
 use crate::engine::Parts;
 use crate::tally::Running as Counted;
+use crate::{Error, history};
 use finish::Finisher;
 
 /// A job taken: leased in the queue, and its row seen open under the lease's epoch.
@@ -73,12 +73,14 @@ impl Session {
     /// # Errors
     /// The queue's failure: after [`crate::Options::lease`] of these, the leases are worth nothing.
     pub async fn beat(&self, held: &[Lease]) -> Result<Vec<JobId>, Error> {
-        Ok(self
-            .0
-            .parts
+        let parts = &self.0.parts;
+        let sent = parts.clock.now();
+        let lost = parts
             .queue
-            .extend(&self.0.worker, self.0.parts.options.lease, held)
-            .await?)
+            .extend(&self.0.worker, parts.options.lease, held)
+            .await?;
+        history::beat(&self.0.worker, sent, held.len(), lost.len());
+        Ok(lost)
     }
 
     /// Writes RUNNING for those attempts that are not written so yet, and returns the jobs that are no longer this worker's: cancelled,

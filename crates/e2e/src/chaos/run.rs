@@ -209,7 +209,7 @@ async fn serves(site: &Site, within: Duration) -> Option<Duration> {
 async fn drain(site: &Site) -> Result<Option<Duration>> {
     let begun = Instant::now();
     while begun.elapsed() < DRAIN {
-        if site.acceptances.open_jobs().await.is_ok_and(|open| open == 0) {
+        if site.rows.open_jobs().await.is_ok_and(|open| open == 0) {
             return Ok(Some(begun.elapsed()));
         }
         sleep(Duration::from_millis(200)).await;
