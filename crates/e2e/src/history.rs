@@ -16,6 +16,7 @@ pub mod check;
 mod event;
 mod fingerprint;
 mod folder;
+mod judge;
 mod load;
 mod past;
 mod recorder;
@@ -25,6 +26,7 @@ pub use check::{Finding, Invariant, Judged, Look, Report, Status, Verdict, Viola
 pub use event::{Event, Kind, Op, Told};
 pub use fingerprint::fingerprint;
 pub use folder::Folder;
+pub use judge::judge;
 pub use load::Builder;
 pub use past::{
     Call, Change, Fault, FinalRow, History, JobPast, Name, Names, Outcome, Row, RowChange, Shown, Work,

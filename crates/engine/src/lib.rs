@@ -6,6 +6,7 @@
 //!
 //! - [`Engine`]: submit, get, list, cancel, redrive, delete, watch (what the API serves);
 //! - [`Session`]: claim, finish, release, hand back, renew (what a worker needs);
+//! - [`Signal`]: how much there is to do, and how many workers that takes (what autoscalers ask);
 //! - [`upkeep`]: promote, reap, reconcile, retain (leaderless loops in the API processes).
 
 mod backoff;

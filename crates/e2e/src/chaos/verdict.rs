@@ -85,7 +85,9 @@ pub(super) async fn judge(
     violations.extend(listed(site, &rows).await?);
     violations.extend(leaks(site).await?);
 
-    let reached = reached(site, folder, ledger)?;
+    let mut reached = reached(site, folder, ledger)?;
+    let ended = done.ended.values().sum();
+    reached.insert("process ended by itself, started again".to_owned(), ended);
     let mut missing = Vec::new();
     let seen = |what: &str| reached.get(what).copied().unwrap_or_default();
     if ledger.accepted.len() < 50 {
