@@ -1,14 +1,13 @@
 //! Figures of one run.
 
-use std::collections::BTreeMap;
+mod take;
 
-use scheduler_load::{JobTimes, Row, Summary};
 use schemars::JsonSchema;
 use serde::Serialize;
-use tokio::time::Instant;
 
-use crate::sample::Sample;
-use crate::series::{percentile, round};
+use crate::series::round;
+
+pub(crate) use take::{Brought, of};
 
 /// What a figure is counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
