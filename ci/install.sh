@@ -28,6 +28,8 @@ have jq || packages+=(jq)
 have shellcheck || packages+=(shellcheck)
 have redis-server || packages+=(redis-server)
 postgres_bin >/dev/null || packages+=(postgresql)
+# Gives one process of a chaos run another time.
+compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(libfaketime)
 # Debian splits what makes a virtual environment from Python itself.
 python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
 

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Deps, Limits, TokenKey, metrics, serve};
+use crate::{Deps, Limits, TokenKey, metrics, serve, serve_scaler};
 
 /// Runs until the process is told to stop.
 ///
@@ -25,6 +25,14 @@ pub async fn run(context: Context) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("opening port {}", config.api.port))?;
 
+    let scaler = match config.api.scaler_port {
+        Some(port) => {
+            let opened = TcpListener::bind((config.api.host, port)).await;
+            Some(opened.with_context(|| format!("opening the scaler's port {port}"))?)
+        }
+        None => None,
+    };
+
     // Jobs that are accepted until the last moment are looked after until then.
     let served = CancellationToken::new();
     let (keeper, owner) = (
@@ -40,6 +48,13 @@ pub async fn run(context: Context) -> anyhow::Result<()> {
         instance: context.instance.clone(),
         engine: engine.clone(),
     };
+    if let Some(listener) = scaler {
+        let (engine, instance) = (engine.clone(), context.instance.clone());
+        let (limits, stop) = (Limits::from(config), context.shutdown.stop());
+        context.tasks.spawn("scaler", async move {
+            serve_scaler(listener, engine, instance, limits, stop).await
+        });
+    }
     let stop = context.shutdown.stop();
     context.tasks.spawn("grpc", async move {
         let _last = served.drop_guard();

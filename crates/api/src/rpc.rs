@@ -7,6 +7,7 @@ mod get;
 mod list;
 mod queues;
 mod retry;
+mod stats;
 mod submit;
 mod watch;
 

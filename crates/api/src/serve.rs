@@ -9,7 +9,9 @@ use scheduler_service::shutdown::Stop;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::server::NamedService;
 use tonic::transport::Server;
+use tonic_health::server::HealthReporter;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
 
@@ -109,7 +111,7 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
         .initial_connection_window_size(4 << 20)
         .initial_stream_window_size(1 << 20)
         .layer(mark)
-        .layer(CatchPanicLayer::custom(Panicked))
+        .layer(panics())
         .add_service(health_service)
         .add_service(service);
     let router = if limits.reflection {
@@ -120,20 +122,8 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
 
     let address = listener.local_addr()?;
     info!(%address, "serving gRPC");
-    let told = {
-        let (stop, closing) = (stop.clone(), closing.clone());
-        async move {
-            stop.drain.cancelled().await;
-            health.set_not_serving::<SchedulerServiceServer<Service>>().await;
-            health
-                .set_service_status("", tonic_health::ServingStatus::NotServing)
-                .await;
-            // Only the grace's end is of interest, not why.
-            let _ = tokio::time::timeout(limits.drain_grace, stop.abort.cancelled()).await;
-            info!("taking no more calls");
-            closing.cancel();
-        }
-    };
+    let told =
+        closes::<SchedulerServiceServer<Service>>(health, stop.clone(), limits.drain_grace, closing.clone());
     let incoming = accept(
         listener,
         Bounds {
@@ -152,8 +142,26 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
     .await
 }
 
+/// Completes when calls are no longer taken: from the drain on health says that they should not be sent, until the grace is over.
+pub(crate) async fn closes<S: NamedService>(
+    health: HealthReporter,
+    stop: Stop,
+    grace: Duration,
+    closing: CancellationToken,
+) {
+    stop.drain.cancelled().await;
+    health.set_not_serving::<S>().await;
+    health
+        .set_service_status("", tonic_health::ServingStatus::NotServing)
+        .await;
+    // Only the grace's end is of interest, not why.
+    let _ = tokio::time::timeout(grace, stop.abort.cancelled()).await;
+    info!("taking no more calls");
+    closing.cancel();
+}
+
 /// `serve_with_shutdown` alone can wait for ever for a client that does not hang up (hyperium/hyper#4170).
-async fn bounded(
+pub(crate) async fn bounded(
     server: impl Future<Output = Result<(), tonic::transport::Error>>,
     closing: CancellationToken,
     abort: CancellationToken,
@@ -195,9 +203,14 @@ type Layers = tower::layer::util::Stack<
     tower::layer::util::Stack<Mark, tower::layer::util::Identity>,
 >;
 
+/// A call that panics is an error, not the end of its connection.
+pub(crate) fn panics() -> CatchPanicLayer<Panicked> {
+    CatchPanicLayer::custom(Panicked)
+}
+
 /// Answers INTERNAL, without detail, where a handler panicked.
 #[derive(Clone, Copy)]
-struct Panicked;
+pub(crate) struct Panicked;
 
 impl tower_http::catch_panic::ResponseForPanic for Panicked {
     type ResponseBody = tonic::body::Body;

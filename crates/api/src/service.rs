@@ -160,4 +160,13 @@ impl SchedulerService for Service {
     ) -> Result<Response<v1::ListQueuesResponse>, Status> {
         self.serve("ListQueues", self.queues()).await.map(Response::new)
     }
+
+    async fn get_queue_stats(
+        &self,
+        request: Request<v1::GetQueueStatsRequest>,
+    ) -> Result<Response<v1::GetQueueStatsResponse>, Status> {
+        self.serve("GetQueueStats", self.stats(request.into_inner()))
+            .await
+            .map(Response::new)
+    }
 }

@@ -18,12 +18,13 @@ Examples:
   tsctl jobs submit noop --watch         submit a job and follow it
   tsctl jobs list --state deadletter     look for trouble
   tsctl load --rate 1k --mode e2e        put load on it, and see that nothing is lost
+  tsctl experiment run a.yaml b.yaml     which values do better under load?
   tsctl doctor                           find out why nothing runs
 
 Exit codes:
   0 ok · 1 failure · 2 usage · 3 not found · 4 precondition or conflict · 5 authentication
   6 unavailable or timed out · 7 the awaited job did not succeed
-  99 a threshold of tsctl load is broken · 130 interrupted
+  99 a threshold is broken · 130 interrupted
 
 Data goes to standard output, everything else to standard error."
 )]
@@ -100,6 +101,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Dlq(commands::dlq::Command),
     Load(Box<commands::load::Args>),
+    /// Compare values files of the chart under the same load.
+    #[command(subcommand)]
+    Experiment(commands::experiment::Command),
     Migrate(commands::migrate::Args),
     Doctor(commands::doctor::Args),
     /// Show the configuration of the processes.

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod doctor;
+pub(crate) mod experiment;
 mod interrupt;
 pub(crate) mod jobs;
 pub(crate) mod load;
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: Args, console: &Console) -> anyhow::Result<ExitCod
         Command::Queues(command) => queues::run(&connect(&global).await?, console, command).await,
         Command::Dlq(command) => dlq::run(&connect(&global).await?, console, command).await,
         Command::Load(args) => Box::pin(load::run(&global, console, *args)).await,
+        Command::Experiment(command) => Box::pin(experiment::run(&global, console, command)).await,
         Command::Migrate(args) => migrate::run(args, console).await,
         Command::Doctor(args) => doctor::run(&connect(&global).await?, console, args).await,
         Command::Config(command) => config::run(command, console),

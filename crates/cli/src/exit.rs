@@ -18,7 +18,7 @@ const AUTH: u8 = 5;
 const UNAVAILABLE: u8 = 6;
 /// The job that was awaited did not succeed.
 pub(crate) const NOT_SUCCEEDED: u8 = 7;
-/// A threshold of `tsctl load` is broken.
+/// A threshold is broken.
 pub(crate) const THRESHOLD: u8 = 99;
 /// Interrupted by Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -27,13 +27,26 @@ pub(crate) const INTERRUPTED: u8 = 130;
 #[derive(Debug)]
 pub(crate) struct Usage(pub(crate) String);
 
-impl std::fmt::Display for Usage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
+/// Something is in the way that only its owner can clear.
+#[derive(Debug)]
+pub(crate) struct Precondition(pub(crate) String);
 
-impl std::error::Error for Usage {}
+/// What is needed besides the scheduler does not answer.
+#[derive(Debug)]
+pub(crate) struct Unreachable(pub(crate) String);
+
+macro_rules! told {
+    ($($error:ident),*) => {$(
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::error::Error for $error {}
+    )*};
+}
+told!(Usage, Precondition, Unreachable);
 
 /// Prints `error` on the error stream; the exit code to leave with.
 pub(crate) fn report(error: &anyhow::Error, console: &Console, address: &str) -> ExitCode {
@@ -68,6 +81,12 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
 fn code(error: &anyhow::Error) -> u8 {
     if error.is::<Usage>() {
         return 2;
+    }
+    if error.is::<Precondition>() {
+        return PRECONDITION;
+    }
+    if error.is::<Unreachable>() {
+        return UNAVAILABLE;
     }
     match error.downcast_ref::<Error>() {
         Some(Error::Invalid { .. } | Error::Address { .. }) => 2,
@@ -137,6 +156,8 @@ mod tests {
     fn what_is_not_the_schedulers_is_a_failure_or_a_usage_error() {
         assert_eq!(code(&anyhow::anyhow!("disk full")), 1);
         assert_eq!(code(&Usage("that makes no sense".to_owned()).into()), 2);
+        assert_eq!(code(&Precondition("somebody is there".to_owned()).into()), 4);
+        assert_eq!(code(&Unreachable("nobody is there".to_owned()).into()), 6);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod ended;
 mod event;
 mod failure;
 mod job;
+mod load;
 mod queue;
 mod span;
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use scheduler_domain::clock::{self, Clock as _, SystemClock};
 use scheduler_domain::{Priority, RetryPolicy, Timestamp};
 use scheduler_proto::v1;
 use serde::Serialize;
@@ -74,10 +73,10 @@ impl JobRequest {
         self
     }
 
-    /// Not before so long from now. The moment is fixed here, by this machine's clock: a job built anew with the same
-    /// delay is another body under the same key. Where that matters, use [`JobRequest::run_at`].
-    pub fn delay(self, delay: Duration) -> Self {
-        self.run_at(clock::add(SystemClock.now(), delay))
+    /// Not before so long after it was accepted, by the server's clock.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.0.delay = Some(wire::duration(delay));
+        self
     }
 
     /// Longest that one attempt may run.
@@ -158,6 +157,7 @@ mod tests {
             .max_attempts(7)
             .label("team", "a")
             .retry(&policy)
+            .delay(Duration::from_secs(5))
             .into_message();
         let expected = v1::Job {
             job_id: "i".to_owned(),
@@ -185,6 +185,7 @@ mod tests {
                 }),
                 jitter: v1::retry_policy::Jitter::None.into(),
             }),
+            delay: Some(prost_types::Duration { seconds: 5, nanos: 0 }),
         };
         assert_eq!(job, expected);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Epoch, JobId, JobSpec, Sequence, State, Timestamp, WorkerId, limits};
+use crate::{Entry, Epoch, JobId, JobSpec, Sequence, State, Timestamp, WorkerId, clock, limits};
 
 /// Why an attempt, or the job, failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,9 @@ impl Job {
     /// A job just accepted.
     #[must_use]
     pub fn accepted(new: crate::NewJob, now: Timestamp) -> Self {
-        let run_at = new.spec.options.run_at.unwrap_or(now).max(now);
+        let options = &new.spec.options;
+        let delayed = clock::add(now, options.delay.unwrap_or_default());
+        let run_at = options.run_at.unwrap_or(now).max(delayed);
         Self {
             id: new.id,
             state: if run_at > now {

@@ -15,6 +15,9 @@ pub struct JobOptions {
     /// Not before this moment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
+    /// Not before so long after it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<Duration>,
     /// Longest that one attempt may run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
@@ -69,6 +72,7 @@ impl JobSpec {
             ("payload_json", same_json(&self.payload, &other.payload)),
             ("max_attempts", self.max_attempts == other.max_attempts),
             ("run_at", self.options.run_at == other.options.run_at),
+            ("delay", self.options.delay == other.options.delay),
             ("timeout", self.options.timeout == other.options.timeout),
             ("labels", self.options.labels == other.options.labels),
             ("retry_policy", self.retry_policy() == other.retry_policy()),

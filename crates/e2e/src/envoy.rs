@@ -1,6 +1,8 @@
 //! A real Envoy in front of API processes, with the configuration that `compose.yaml` mounts.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
@@ -14,8 +16,9 @@ const COMPOSED: &str = include_str!("../../../compose/envoy.yaml");
 pub struct Envoy {
     /// Where it takes gRPC on the loopback interface.
     pub port: u16,
-    _process: Process,
-    _folder: TempDir,
+    program: PathBuf,
+    folder: TempDir,
+    process: Mutex<Option<Process>>,
 }
 
 impl Envoy {
@@ -45,10 +48,25 @@ impl Envoy {
         let folder = TempDir::new()?;
         let path = folder.path().join("envoy.yaml");
         std::fs::write(&path, config).context("envoy.yaml")?;
+        let envoy = Self {
+            port,
+            program: settings.envoy.clone(),
+            folder,
+            process: Mutex::default(),
+        };
+        envoy.launch()?;
+        Ok(envoy)
+    }
+
+    /// Starts it again after [`Envoy::kill`], on the same port.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn launch(&self) -> Result<()> {
         let process = Process::start(
-            Command::new(&settings.envoy)
+            Command::new(&self.program)
                 .arg("--config-path")
-                .arg(&path)
+                .arg(self.folder.path().join("envoy.yaml"))
                 .args([
                     "--disable-hot-restart",
                     "--concurrency",
@@ -58,10 +76,16 @@ impl Envoy {
                 ])
                 .stdin(Stdio::null()),
         )?;
-        Ok(Self {
-            port,
-            _process: process,
-            _folder: folder,
-        })
+        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
+        Ok(())
+    }
+
+    /// SIGKILL.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn kill(&self) -> Result<()> {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner).take();
+        process.map_or(Ok(()), Process::kill)
     }
 }

@@ -10,7 +10,7 @@ use sqlx::Executor as _;
 use crate::{Acceptances, Process, Settings};
 
 /// One system under test: what all its processes share.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fleet {
     settings: Settings,
     database: String,

@@ -22,6 +22,42 @@ impl Process {
         Ok(Self(child))
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether it has not ended yet.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn runs(&mut self) -> Result<bool> {
+        Ok(self.0.try_wait()?.is_none())
+    }
+
+    /// SIGSTOP: it stands still, with everything it holds, until [`Process::resume`].
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn pause(&self) -> Result<()> {
+        signal("STOP", &[self.id()])
+    }
+
+    /// SIGCONT: it goes on.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn resume(&self) -> Result<()> {
+        signal("CONT", &[self.id()])
+    }
+
+    /// Every process that it has started and that still runs.
+    #[must_use]
+    pub fn children(&self) -> Vec<u32> {
+        children_of(self.id())
+    }
+
     /// SIGKILL: it ends at once, in the middle of whatever it does.
     ///
     /// # Errors
@@ -41,10 +77,7 @@ impl Process {
         reason = "the harness watches real processes in real time"
     )]
     pub async fn terminate(mut self, within: Duration) -> Result<ExitStatus> {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.0.id().to_string()])
-            .status()?;
-        ensure!(sent.success(), "kill -TERM failed");
+        signal("TERM", &[self.id()])?;
         let since = Instant::now();
         while since.elapsed() < within {
             if let Some(status) = self.0.try_wait()? {
@@ -61,6 +94,34 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Sends this signal to these processes.
+///
+/// # Errors
+/// One of them is gone, or not ours.
+pub(crate) fn signal(name: &str, processes: &[u32]) -> Result<()> {
+    let sent = Command::new("kill")
+        .arg(format!("-{name}"))
+        .args(processes.iter().map(ToString::to_string))
+        .output()?;
+    let said = String::from_utf8_lossy(&sent.stderr);
+    ensure!(sent.status.success(), "kill -{name}: {said}");
+    Ok(())
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    ids.filter(|id| parent_of(*id) == Some(parent)).collect()
+}
+
+/// From the fourth field of `stat`; the second, in brackets, may hold anything.
+fn parent_of(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// A port of the loopback interface that nobody listens on now.

@@ -35,6 +35,7 @@ impl Engine {
     pub async fn redrive(&self, id: JobId) -> Result<Redriven, Error> {
         let redriven = self.parts.store.redrive(self.parts.clock.now(), id).await?;
         if let Redriven::Done(job) = &redriven {
+            self.parts.tally.arrived(&job.spec);
             self.push_now(job).await;
         }
         Ok(redriven)

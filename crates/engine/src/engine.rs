@@ -8,7 +8,9 @@ use scheduler_store::SharedStore;
 
 use crate::push::Pusher;
 use crate::session::Session;
+use crate::signal::Latest;
 use crate::submit::Submitter;
+use crate::tally::Tally;
 use crate::watch::Hub;
 use crate::{Error, Options};
 
@@ -27,10 +29,14 @@ pub(crate) struct Parts {
     pub(crate) pusher: Pusher,
     pub(crate) submitter: Submitter,
     pub(crate) hub: Hub,
+    pub(crate) tally: Arc<Tally>,
+    /// Under which this process reports what it has counted.
+    pub(crate) process: String,
+    pub(crate) latest: Latest,
 }
 
 impl Engine {
-    /// Puts the parts together and starts the submit lanes.
+    /// Puts the parts together, and starts the submit lanes and the reports of load.
     #[must_use]
     pub fn new(
         store: SharedStore,
@@ -40,9 +46,13 @@ impl Engine {
         options: Options,
     ) -> Self {
         let pusher = Pusher::start(Arc::clone(&queue), Arc::clone(&clock), options.clone());
+        let tally = Arc::new(Tally::new());
+        let process = entropy.uuid().simple().to_string();
+        tally.start(Arc::clone(&queue), process.clone());
         let submitter = Submitter::start(
             Arc::clone(&store),
             pusher.clone(),
+            Arc::clone(&tally),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             &options,
@@ -58,6 +68,9 @@ impl Engine {
                 pusher,
                 submitter,
                 hub,
+                tally,
+                process,
+                latest: Latest::default(),
             }),
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! - [`Engine`]: submit, get, list, cancel, redrive, delete, watch (what the API serves);
 //! - [`Session`]: claim, finish, release, hand back, renew (what a worker needs);
+//! - [`Signal`]: how much there is to do, and how many workers that takes (what autoscalers ask);
 //! - [`upkeep`]: promote, reap, reconcile, retain (leaderless loops in the API processes).
 
 mod backoff;
@@ -20,7 +21,9 @@ mod options;
 mod push;
 mod read;
 mod session;
+mod signal;
 mod submit;
+mod tally;
 pub mod upkeep;
 mod watch;
 
@@ -30,5 +33,7 @@ pub use error::Error;
 pub use options::Options;
 pub use read::Overview;
 pub use session::{Session, Taken};
+pub use signal::{Aim, Figures, Load, Selection, Signal, desired_workers};
 pub use submit::{Answer, Submission};
+pub use tally::Running;
 pub use watch::{Change, Watch};

@@ -20,6 +20,13 @@ pub(crate) const PROCESSING: &str = "processing_queue_depth";
 pub(crate) const DELAYED: &str = "queue_delayed";
 pub(crate) const WORKERS: &str = "workers_alive";
 pub(crate) const QUEUE_BYTES: &str = "queue_bytes";
+pub(crate) const LOAD_READY: &str = "load_ready_jobs";
+pub(crate) const LOAD_OLDEST: &str = "load_oldest_ready_age_seconds";
+pub(crate) const LOAD_RUNNING: &str = "load_running_jobs";
+pub(crate) const LOAD_ARRIVALS: &str = "load_arrival_rate";
+pub(crate) const LOAD_COMPLETIONS: &str = "load_completion_rate";
+pub(crate) const LOAD_RUN: &str = "load_mean_run_seconds";
+pub(crate) const LOAD_WORKERS: &str = "load_desired_workers";
 
 /// Every metric of this crate.
 pub const METRICS: &[Descriptor] = &[
@@ -94,7 +101,42 @@ pub const METRICS: &[Descriptor] = &[
         &["structure"],
     )
     .in_unit(Unit::Bytes),
+    Descriptor::gauge(
+        LOAD_READY,
+        "Jobs that are ready. As all of `load_`, every API process reports the same, and queues past the first hundred share `other`.",
+        BY_LINE,
+    ),
+    Descriptor::gauge(
+        LOAD_OLDEST,
+        "How long the oldest ready job has waited, 0 if there is none.",
+        BY_LINE,
+    )
+    .in_unit(Unit::Seconds),
+    Descriptor::gauge(LOAD_RUNNING, "Attempts that run.", BY_LINE),
+    Descriptor::gauge(
+        LOAD_ARRIVALS,
+        "Jobs that become ready per second, over about half a minute.",
+        BY_LINE,
+    ),
+    Descriptor::gauge(
+        LOAD_COMPLETIONS,
+        "Attempts that end per second, over about half a minute.",
+        BY_LINE,
+    ),
+    Descriptor::gauge(
+        LOAD_RUN,
+        "How long an attempt runs on average, over about ten minutes; 0 before one has ended.",
+        BY_LINE,
+    )
+    .in_unit(Unit::Seconds),
+    Descriptor::gauge(
+        LOAD_WORKERS,
+        "Workers wanted, as a fraction: add up, then round up. What waits is to be gone in 30 s.",
+        BY_LINE,
+    ),
 ];
+
+const BY_LINE: &[&str] = &["queue", "priority"];
 
 /// Describes the metrics of everything that an engine is made of.
 pub(crate) fn describe() {

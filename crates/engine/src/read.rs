@@ -1,5 +1,7 @@
 //! Reading: the row, and what the lease adds to it.
 
+use std::time::Duration;
+
 use scheduler_domain::{Attempt, Job, JobId, Lease, Sequence, State};
 use scheduler_queue::{Depth, Sizes};
 use scheduler_store::{ListQuery, Page};
@@ -14,6 +16,9 @@ pub struct Overview {
     pub depths: Vec<Depth>,
     /// Sizes of the queue's structures.
     pub sizes: Sizes,
+    /// Of what is leased, attempts that run; the rest waits in workers' buffers, or has ended and is about to be recorded. `None`
+    /// where no worker says.
+    pub running: Option<u64>,
 }
 
 impl Engine {
@@ -64,8 +69,22 @@ impl Engine {
     /// # Errors
     /// The queue's failure.
     pub async fn overview(&self) -> Result<Overview, Error> {
-        let (depths, sizes) = futures::try_join!(self.parts.queue.depths(), self.parts.queue.sizes())?;
-        Ok(Overview { depths, sizes })
+        let sizes = async { Ok(self.parts.queue.sizes().await?) };
+        let (sizes, signal) = futures::try_join!(sizes, self.signal(Duration::ZERO))?;
+        let waiting = signal.lines.iter().filter(|line| line.figures.ready > 0);
+        let depths = waiting.map(|line| Depth {
+            queue: line.queue.clone(),
+            priority: line.priority,
+            ready: line.figures.ready,
+            oldest: line.figures.oldest,
+        });
+        // Reports are up to a second old, leases are not.
+        let running = (signal.workers > 0).then(|| signal.running().min(sizes.leased));
+        Ok(Overview {
+            depths: depths.collect(),
+            sizes,
+            running,
+        })
     }
 
     /// Marks as RUNNING the open jobs that a worker holds: RUNNING reaches the store only after a while.

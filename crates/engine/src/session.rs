@@ -6,13 +6,14 @@ mod hand_back;
 
 use std::sync::Arc;
 
-use scheduler_domain::{Entry, Job, JobId, Lease, Timestamp, WorkerId};
+use scheduler_domain::{Entry, Job, JobId, JobSpec, Lease, Timestamp, WorkerId};
 use scheduler_queue::{Hint, Served};
 use scheduler_store::Running;
 use tokio::sync::broadcast;
 
 use crate::Error;
 use crate::engine::Parts;
+use crate::tally::Running as Counted;
 use finish::Finisher;
 
 /// A job taken: leased in the queue, and its row seen open under the lease's epoch.
@@ -52,6 +53,18 @@ impl Session {
     #[must_use]
     pub fn worker(&self) -> &WorkerId {
         &self.0.worker
+    }
+
+    /// Says how many attempts this worker can run at once.
+    pub fn opens(&self, slots: usize) {
+        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+        self.0.parts.tally.serves(slots);
+    }
+
+    /// Counts an attempt that begins, for the figures of load, as long as what is returned lives.
+    #[must_use]
+    pub fn counts(&self, job: &JobSpec) -> Counted {
+        self.0.parts.tally.starts(job)
     }
 
     /// Renews the leases held, and re-creates those that the queue has lost. Returns the jobs that are somebody else's by now:
@@ -94,6 +107,11 @@ impl Session {
     pub async fn retire(&self) {
         if let Err(error) = self.0.parts.queue.retire(&self.0.worker).await {
             tracing::warn!(worker = %self.0.worker, %error, "not retired, its registration will run out");
+        }
+        // The last report of a worker that has nothing left must not say that something runs.
+        let parts = &self.0.parts;
+        if let Err(error) = parts.tally.tell(&parts.queue, &parts.process).await {
+            tracing::debug!(%error, "the last report is lost, the one before will grow old");
         }
     }
 }

@@ -9,10 +9,12 @@ use std::time::Duration;
 use scheduler_domain::{Clock, Entropy, Entry, JobId, JobSpec, KeyHash, NewJob, Shard};
 use scheduler_store::{SharedStore, Submitted};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::lanes::{Lanes, Rejected};
 use crate::push::Pusher;
+use crate::tally::Tally;
 use crate::{Engine, Error, Options};
 
 /// A job as the API has checked it.
@@ -50,6 +52,7 @@ impl Submitter {
     pub(crate) fn start(
         store: SharedStore,
         pusher: Pusher,
+        tally: Arc<Tally>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         options: &Options,
@@ -57,11 +60,11 @@ impl Submitter {
         let turn = Arc::new(AtomicU64::new(u64::from(u32::from_le_bytes(random(&*entropy)))));
         let process = move |waiting: Vec<Waiting>| {
             let store = Arc::clone(&store);
-            let (pusher, clock) = (pusher.clone(), Arc::clone(&clock));
+            let (pusher, tally, clock) = (pusher.clone(), Arc::clone(&tally), Arc::clone(&clock));
             // One batch goes to one shard: one range in CockroachDB, one B-tree tail in PostgreSQL.
             let shard = Shard::wrapping(turn.fetch_add(1, Ordering::Relaxed));
             let entropy = Arc::clone(&entropy);
-            async move { store_batch(&*store, &pusher, &*clock, &*entropy, shard, waiting).await }
+            async move { store_batch(&*store, &pusher, &tally, &*clock, &*entropy, shard, waiting).await }
                 .instrument(tracing::debug_span!("engine.submit"))
         };
         Self {
@@ -125,6 +128,7 @@ fn busy() -> Error {
 async fn store_batch(
     store: &dyn scheduler_store::Store,
     pusher: &Pusher,
+    tally: &Tally,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
     shard: Shard,
@@ -148,14 +152,17 @@ async fn store_batch(
 
     match isolate::submit(store, now, jobs).await {
         Ok(outcomes) => {
-            let created: Vec<Entry> = outcomes
-                .iter()
-                .filter_map(|outcome| match outcome {
-                    Ok(Submitted::Created(job)) => Some(job.entry()),
-                    Ok(Submitted::Existing(_) | Submitted::Conflict { .. }) | Err(_) => None,
-                })
-                .collect();
-            pusher.push(created);
+            let mut created: Vec<Entry> = Vec::with_capacity(outcomes.len());
+            for outcome in &outcomes {
+                if let Ok(Submitted::Created(job)) = outcome {
+                    let entry = job.entry();
+                    if entry.ready_at <= now {
+                        tally.arrived(&job.spec);
+                    }
+                    created.push(entry);
+                }
+            }
+            pusher.push(Instant::now(), created);
             let mut outcomes = outcomes.into_iter();
             sizes
                 .into_iter()

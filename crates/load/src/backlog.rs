@@ -13,6 +13,7 @@ use crate::sender::locked;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Backlog {
     pub(crate) ready: u64,
+    /// Held by workers.
     pub(crate) running: u64,
     pub(crate) delayed: u64,
     pub(crate) workers: u64,
@@ -33,7 +34,7 @@ impl From<&ListQueuesResponse> for Backlog {
         let ages = answer.queues.iter().filter_map(|queue| queue.oldest_ready_age);
         Self {
             ready: count(answer.queues.iter().map(|queue| queue.ready).sum()),
-            running: count(answer.running),
+            running: count(answer.running.saturating_add(answer.buffered)),
             delayed: count(answer.delayed),
             workers: count(answer.workers),
             oldest: ages

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::backlog::Gauge;
 use crate::ledger::{Balance, Ledger, Look};
 use crate::sender::locked;
+use crate::series::JobTimes;
 use crate::stats::Latency;
 use crate::wire::micros;
 
@@ -27,6 +28,8 @@ const FEW: usize = 10_000;
 const AT_ONCE: usize = 32;
 /// How far the clocks of this machine and of the scheduler may be apart.
 const SKEW: i64 = 600_000_000;
+/// The last sequence number of a job that was handed out once: QUEUED, RUNNING, and its end.
+const HANDED_OUT_ONCE: i64 = 3;
 /// Between two looks at the queues.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -39,6 +42,8 @@ pub(crate) struct Chase<'a> {
     /// When the run began, by this machine's clock.
     pub(crate) began: Timestamp,
     pub(crate) queue: String,
+    /// Whether each job's times are kept.
+    pub(crate) times: bool,
     pub(crate) deadline: Instant,
     pub(crate) stop: &'a CancellationToken,
 }
@@ -56,6 +61,8 @@ pub(crate) struct Followed {
     pub(crate) repeated_runs: u64,
     /// When the last job finished, in microseconds since 1970 by the scheduler's clock.
     pub(crate) last_finish: i64,
+    /// Of each job, where that is asked for.
+    pub(crate) times: Vec<JobTimes>,
     /// Why following ended before every job was settled.
     pub(crate) gave_up: Option<String>,
     /// Whether all jobs of the run were listed once.
@@ -170,16 +177,28 @@ impl Chase<'_> {
         let Look::Ended { due } = look else { return };
         let span = |from: i64, to: i64| Duration::from_micros(u64::try_from(to - from).unwrap_or_default());
         let (created, finished) = (micros(job.created_at), micros(job.finished_at));
+        let mut wait = None;
         if job.started_at.is_some() {
             let started = micros(job.started_at);
             followed.wait.record(span(created, started));
             followed.run.record(span(started, finished));
+            wait = Some(span(created, started));
         }
-        let due = self.began.timestamp_micros() + i64::try_from(due.as_micros()).unwrap_or_default();
-        followed.whole.record(span(due, finished));
+        let due_at = self.began.timestamp_micros() + i64::try_from(due.as_micros()).unwrap_or_default();
+        let whole = span(due_at, finished);
+        followed.whole.record(whole);
         followed.last_finish = followed.last_finish.max(finished);
-        let runs = job.attempts.saturating_add(job.crashes);
-        followed.repeated_runs += u64::try_from(runs - 1).unwrap_or_default();
+        let repeated_runs = u32::try_from(job.attempts.saturating_add(job.crashes) - 1).unwrap_or_default();
+        followed.repeated_runs += u64::from(repeated_runs);
+        if self.times {
+            followed.times.push(JobTimes {
+                due,
+                wait,
+                whole,
+                repeated_runs,
+                handed_again: job.sequence > HANDED_OUT_ONCE,
+            });
+        }
     }
 }
 

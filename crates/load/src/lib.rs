@@ -40,12 +40,12 @@ mod view;
 mod wire;
 
 pub use machine::Busy;
-pub use mix::{Content, Weighted, job_type};
+pub use mix::{Content, Kind, Weighted, job_type};
 pub use plan::{Mode, Naming, Pace, Plan};
-pub use report::{Report, text};
+pub use report::{Report, page, text};
 pub use run::{Seams, Stops, run};
 pub use schedule::{Arrivals, Schedule, Spread, Stage};
-pub use series::{Phase, Row};
+pub use series::{JobTimes, Phase, Row};
 pub use stats::Percentiles;
 pub use summary::{
     Calls, ErrorCount, Generator, JobCounts, Latencies, LedgerCounts, Rates, Replica, Summary, Verdict,

@@ -60,16 +60,35 @@ impl<T> Weighted<T> {
     }
 }
 
+/// A type of job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kind {
+    name: String,
+    /// How long it sleeps, where that is not what all sleep.
+    sleep: Option<Duration>,
+}
+
+impl Kind {
+    /// The type with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            sleep: None,
+        }
+    }
+}
+
 /// What is to be submitted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Content {
     /// Types of jobs.
-    pub types: Weighted<String>,
+    pub types: Weighted<Kind>,
     /// Priorities.
     pub priorities: Weighted<Priority>,
     /// Least and greatest size of a payload in bytes; smaller than the argument itself means no padding.
     pub payload: (usize, usize),
-    /// How long jobs of type `sleep` sleep.
+    /// How long jobs of type `sleep` sleep that do not say it themselves.
     pub sleep: Duration,
     /// Share of submits that repeat an earlier job.
     pub duplicates: f64,
@@ -113,22 +132,24 @@ impl Mix {
     pub(crate) fn job(&self, index: u64) -> JobRequest {
         let mut random = Random::at(self.content.seed, index);
         let content = &self.content;
-        let job_type = content.types.pick(&mut random).map_or("noop", String::as_str);
+        let kind = content.types.pick(&mut random);
+        let job_type = kind.map_or("noop", |kind| &kind.name);
+        let sleep = kind.and_then(|kind| kind.sleep).unwrap_or(content.sleep);
         let priority = content.priorities.pick(&mut random).copied().unwrap_or_default();
         let (least, most) = content.payload;
         let spread = u64::try_from(most - least).unwrap_or_default() + 1;
         let size = least + usize::try_from(random.below(spread)).unwrap_or_default();
         JobRequest::new(job_type)
             .priority(priority)
-            .payload_json(self.payload(job_type, size))
+            .payload_json(self.payload(job_type, sleep, size))
             .queue(content.queue.clone())
     }
 
     /// The argument, padded. Types with an argument of their own refuse members that they do not know, so theirs is
     /// padded with the white space that JSON allows.
-    fn payload(&self, job_type: &str, size: usize) -> String {
+    fn payload(&self, job_type: &str, sleep: Duration, size: usize) -> String {
         let argument = match job_type {
-            "sleep" => format!("{{\"ms\":{}}}", self.content.sleep.as_millis()),
+            "sleep" => format!("{{\"ms\":{}}}", sleep.as_millis()),
             "flaky" => "{\"failures\":1}".to_owned(),
             "always_fail" => "{\"message\":\"load\"}".to_owned(),
             _ => {
@@ -143,15 +164,23 @@ impl Mix {
     }
 }
 
-/// A type's name; `fail` is short for `always_fail`.
+/// A type's name; `fail` is short for `always_fail`, and `sleep:2s` for a `sleep` of its own length.
 ///
 /// # Errors
-/// When it is empty.
-pub fn job_type(name: &str) -> Result<String, String> {
-    match name {
-        "" => Err("a type of job has a name".to_owned()),
-        "fail" => Ok("always_fail".to_owned()),
-        name => Ok(name.to_owned()),
+/// When it is empty, or the length is none.
+pub fn job_type(name: &str) -> Result<Kind, String> {
+    match (name, name.split_once(':')) {
+        ("", _) => Err("a type of job has a name".to_owned()),
+        ("fail", _) => Ok(Kind::named("always_fail")),
+        (_, Some(("sleep", length))) => {
+            let sleep = humantime::parse_duration(length)
+                .map_err(|_| format!("{name}: must be sleep:DURATION, such as sleep:200ms"))?;
+            Ok(Kind {
+                sleep: Some(sleep),
+                ..Kind::named("sleep")
+            })
+        }
+        (name, _) => Ok(Kind::named(name)),
     }
 }
 
@@ -163,7 +192,7 @@ mod tests {
 
     fn content() -> Content {
         Content {
-            types: Weighted::only("noop".to_owned()),
+            types: Weighted::only(Kind::named("noop")),
             priorities: Weighted::only(Priority::Default),
             payload: (0, 0),
             sleep: Duration::from_millis(10),
@@ -189,6 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn run_times_are_mixed_by_weight() {
+        let mix = Mix::new(Content {
+            types: Weighted::parse("sleep:200ms=90,sleep:5s=5,sleep=5", job_type).unwrap(),
+            ..content()
+        });
+        let mut seen = BTreeMap::<String, u32>::new();
+        for index in 0..1_000 {
+            let job = mix.job(index).into_message();
+            assert_eq!(job.r#type, "sleep");
+            *seen.entry(job.payload_json).or_default() += 1;
+        }
+        assert_eq!(seen.len(), 3, "{seen:?}");
+        assert!(
+            seen["{\"ms\":200}"] > 850 && seen["{\"ms\":5000}"] > 25 && seen["{\"ms\":10}"] > 25,
+            "{seen:?}"
+        );
+    }
+
+    #[test]
     fn the_same_seed_makes_the_same_jobs() {
         let varied = |seed| {
             Mix::new(Content {
@@ -207,7 +255,7 @@ mod tests {
     fn a_payload_is_json_of_the_size_asked_for() {
         for (job_type, argument) in [("noop", ""), ("sleep", "ms"), ("flaky", "failures")] {
             let mix = Mix::new(Content {
-                types: Weighted::only(job_type.to_owned()),
+                types: Weighted::only(Kind::named(job_type)),
                 payload: (64, 512),
                 ..content()
             });
@@ -242,8 +290,16 @@ mod tests {
     #[test]
     fn weights_must_make_sense() {
         let read = |text| Weighted::parse(text, job_type);
-        assert_eq!(read("noop"), Ok(Weighted::only("noop".to_owned())));
-        for text in ["", "noop=x", "noop=0", "=5", "noop=5,"] {
+        assert_eq!(read("noop"), Ok(Weighted::only(Kind::named("noop"))));
+        for text in [
+            "",
+            "noop=x",
+            "noop=0",
+            "=5",
+            "noop=5,",
+            "sleep:=5",
+            "sleep:soon=5",
+        ] {
             assert!(read(text).is_err(), "{text:?}");
         }
     }

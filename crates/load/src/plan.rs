@@ -88,6 +88,8 @@ pub struct Plan {
     pub warmup: Duration,
     /// How long jobs are followed after the last was sent.
     pub drain_timeout: Duration,
+    /// Keep each job's times for whoever reads the report: 32 bytes a job, mode `e2e` only.
+    pub times: bool,
     /// What must hold.
     pub thresholds: Vec<Threshold>,
     /// How this program calls itself in the server's logs.

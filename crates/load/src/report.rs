@@ -3,6 +3,7 @@
 mod hlog;
 mod html;
 mod markdown;
+pub mod page;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use scheduler_client::Timestamp;
 
-use crate::series::{COLUMNS, Row};
+use crate::series::{COLUMNS, JobTimes, Row};
 use crate::stats::{Latency, Tally};
 use crate::summary::{Summary, schema};
 use hlog::Log;
@@ -24,6 +25,7 @@ pub use markdown::text;
 pub struct Report {
     folder: Option<PathBuf>,
     rows: Vec<Row>,
+    times: Vec<JobTimes>,
     total: Latency,
     series: Option<BufWriter<File>>,
     log: Option<Log>,
@@ -82,6 +84,16 @@ impl Report {
         &self.rows
     }
 
+    pub(crate) fn jobs(&mut self, times: Vec<JobTimes>) {
+        self.times = times;
+    }
+
+    /// Each job that has ended, where the plan asks for it.
+    #[must_use]
+    pub fn times(&self) -> &[JobTimes] {
+        &self.times
+    }
+
     /// Writes what is told at the end.
     ///
     /// # Errors
@@ -99,7 +111,7 @@ impl Report {
         fs::write(folder.join("summary.md"), markdown::text(summary))?;
         fs::write(
             folder.join("report.html"),
-            html::page(summary, &self.rows, &self.total)?,
+            html::of(summary, &self.rows, &self.total)?,
         )?;
         self.failed.map_or(Ok(()), Err)
     }

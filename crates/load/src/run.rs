@@ -105,6 +105,7 @@ pub async fn run(
                 backlog: &backlog,
                 began: started_at,
                 queue: plan.content.queue.clone(),
+                times: plan.times,
                 deadline: Instant::now() + plan.drain_timeout,
                 stop: &stops.following,
             };
@@ -116,7 +117,9 @@ pub async fn run(
         measured = Box::pin(watched) => measured,
         never = backlog.watch(&reader) => match never {},
     };
-    Ok(tell::summary(plan, &desk, &ran, &measured, seams.clock.now()))
+    let summary = tell::summary(plan, &desk, &ran, &measured, seams.clock.now());
+    report.jobs(ran.followed.map(|followed| followed.times).unwrap_or_default());
+    Ok(summary)
 }
 
 /// What the phases brought.

@@ -1,5 +1,7 @@
 //! The run second by second.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -76,6 +78,22 @@ pub struct Row {
     pub own_cores: Option<f64>,
     /// Cores used by everything on this machine.
     pub machine_cores: Option<f64>,
+}
+
+/// What is known of one job that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobTimes {
+    /// When it was due, from the beginning of the run.
+    pub due: Duration,
+    /// From accepted to started, by the scheduler's clock; nothing when it never started.
+    pub wait: Option<Duration>,
+    /// From due to finished, across both clocks.
+    pub whole: Duration,
+    /// Attempts and lost leases beyond the first, which a type that fails on purpose has anyway.
+    pub repeated_runs: u32,
+    /// Whether it was handed out more than once, for whatever reason: an attempt that failed, a lost lease, a worker
+    /// that handed it back.
+    pub handed_again: bool,
 }
 
 /// The columns of `timeseries.csv`.

@@ -11,8 +11,8 @@ use scheduler_client::{Client, ClientOptions, Priority, State};
 use scheduler_domain::{SeededEntropy, SystemClock, SystemEntropy};
 use scheduler_engine::{Keep, connect};
 use scheduler_load::{
-    Content, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stops, Summary, Weighted,
-    job_type, run, schema,
+    Content, Kind, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stops, Summary,
+    Weighted, job_type, run, schema,
 };
 use scheduler_queue::Served;
 use scheduler_service::config::Config;
@@ -84,7 +84,7 @@ fn plan(address: &str, mode: Mode, pace: Pace) -> Plan {
         jobs: None,
         batch: 1,
         content: Content {
-            types: Weighted::only("noop".to_owned()),
+            types: Weighted::only(Kind::named("noop")),
             priorities: Weighted::only(Priority::Default),
             payload: (0, 0),
             sleep: Duration::from_millis(1),
@@ -95,6 +95,7 @@ fn plan(address: &str, mode: Mode, pace: Pace) -> Plan {
         naming: Naming::Client,
         warmup: Duration::ZERO,
         drain_timeout: Duration::from_secs(20),
+        times: false,
         thresholds: Vec::new(),
         user_agent: "test/1".to_owned(),
     }

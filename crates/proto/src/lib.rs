@@ -9,5 +9,11 @@ pub mod v1 {
     include!("generated/scheduler.v1.rs");
 }
 
-/// The encoded `FileDescriptorSet` of everything here and what it imports: for reflection and transcoding.
+/// Package `externalscaler`: what KEDA asks of a scaler. Theirs, see the head of its file.
+#[expect(clippy::allow_attributes, reason = "generated code")]
+pub mod externalscaler {
+    include!("generated/externalscaler.rs");
+}
+
+/// The encoded `FileDescriptorSet` of `scheduler.v1` and what it imports: for reflection and transcoding.
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.binpb");

@@ -19,6 +19,7 @@ pub mod heartbeat;
 pub mod inspect;
 pub mod leases;
 pub mod order;
+pub mod reports;
 pub mod upkeep;
 pub mod waiting;
 
@@ -128,6 +129,9 @@ macro_rules! conformance {
             inspect::sizes_follow_an_entry_through_the_queue,
             inspect::it_answers_a_ping,
             inspect::hints_reach_every_subscriber,
+            reports::a_report_takes_the_place_of_the_one_before,
+            reports::a_report_grows_old_and_is_forgotten,
+            reports::reports_are_lost_with_everything,
             waiting::a_push_wakes_who_waits,
             waiting::a_push_before_the_wait_is_not_missed,
             waiting::a_release_wakes_who_waits,

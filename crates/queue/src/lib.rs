@@ -6,7 +6,7 @@
 //! - an entry is either waiting, delayed or leased: never two of these at once;
 //! - a lease lives as long as its worker's heartbeats, by the queue's own clock.
 //!
-//! To add a backend: implement the four role traits, and stamp the conformance suite on it.
+//! To add a backend: implement the five role traits, and stamp the conformance suite on it.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
@@ -16,6 +16,7 @@ pub mod metrics;
 mod model;
 mod recent;
 pub mod redis;
+mod report;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,7 @@ pub use error::Error;
 pub use memory::MemoryQueue;
 pub use model::{Claimed, Depth, Hint, Incarnation, Promoted, Served, Sizes};
 pub use redis::{RedisOptions, RedisQueue};
+pub use report::{Flow, REPORT_KEPT, Report, Reported};
 
 /// The way of a job through the queue.
 #[async_trait]
@@ -116,9 +118,20 @@ pub trait Hints: Send + Sync {
     async fn subscribe(&self) -> Result<tokio::sync::broadcast::Receiver<Hint>, Error>;
 }
 
+/// What processes have seen pass, for figures about load. Each keeps its own report in place of its last one, so that what is lost
+/// with the queue is there again a moment later.
+#[async_trait]
+pub trait Tally: Send + Sync {
+    /// Keeps `report` as that of `process`, in place of the one before.
+    async fn report(&self, process: &str, report: &Report) -> Result<(), Error>;
+
+    /// The reports of all processes that are not older than [`REPORT_KEPT`].
+    async fn reports(&self) -> Result<Vec<Reported>, Error>;
+}
+
 /// A whole queue.
-pub trait Queue: Dispatch + Upkeep + Inspect + Hints {}
-impl<T: Dispatch + Upkeep + Inspect + Hints> Queue for T {}
+pub trait Queue: Dispatch + Upkeep + Inspect + Hints + Tally {}
+impl<T: Dispatch + Upkeep + Inspect + Hints + Tally> Queue for T {}
 
 /// A queue that is shared by the parts of a process.
 pub type SharedQueue = Arc<dyn Queue>;

@@ -1,6 +1,7 @@
 //! The queue in this process's memory: for development, and for tests that move its clock.
 
 mod dispatch;
+mod reports;
 mod state;
 mod upkeep;
 

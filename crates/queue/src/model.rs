@@ -1,5 +1,6 @@
 //! Arguments and answers of the queue.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scheduler_domain::{Entry, JobId, Priority, QueueName, Timestamp};
@@ -40,12 +41,12 @@ pub struct Claimed {
 }
 
 /// What a promotion did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Promoted {
     /// Entries that left the delayed ones.
     pub moved: usize,
-    /// Of these, how many became ready, by priority in the order of [`Priority::ALL`].
-    pub by_priority: [usize; Priority::ALL.len()],
+    /// Of these, how many became ready, by queue and priority.
+    pub ready: BTreeMap<(QueueName, Priority), usize>,
     /// How long until the next delayed entry is due; `None` when there is none.
     pub next_in: Option<Duration>,
 }

@@ -7,7 +7,7 @@
 //! - a hash of **leases**, a sorted set of **workers** and when their leases end, and a hash of their last **claims**.
 //!
 //! Every change is one script (`lua/`), so it happens as a whole; the time in it is the server's. Waiting happens at the *bells*,
-//! which are outside the shards.
+//! which are outside the shards, and so are the **reports**, a hash by process.
 //!
 //! Commands a restricted user needs, on keys and channels under the prefix: EVALSHA, EVAL, what the scripts call, BLPOP, HMGET,
 //! ZADD, DEL, PING, INFO, PUBLISH, SUBSCRIBE, CLIENT ID, CLIENT UNBLOCK.
@@ -28,6 +28,7 @@ mod link;
 mod options;
 mod push;
 mod reap;
+mod reports;
 mod scripts;
 #[cfg(test)]
 mod tests;

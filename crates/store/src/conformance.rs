@@ -76,6 +76,7 @@ macro_rules! conformance {
             submit::a_new_job_comes_back_as_it_was_asked_for,
             submit::a_job_for_later_is_scheduled,
             submit::a_time_that_has_passed_means_now,
+            submit::a_delay_counts_from_acceptance_and_makes_the_same_job_again,
             submit::answers_come_in_the_order_of_the_batch,
             submit::an_empty_batch_is_no_work,
             submit::a_large_batch_is_stored_whole,

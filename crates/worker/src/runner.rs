@@ -100,6 +100,7 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
     beside.spawn(cancel::ask(Arc::clone(&shared), over.clone()));
     beside.spawn(tend::tend(Arc::clone(&shared), over.clone()));
 
+    shared.session.opens(pool_size);
     let slots = TaskTracker::new();
     for _ in 0..pool_size {
         slots.spawn(slot::work(Arc::clone(&shared), stop.drain.clone()));

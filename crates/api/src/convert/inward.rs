@@ -91,6 +91,9 @@ pub fn submission(
     );
     let options = JobOptions {
         run_at: job.run_at.and_then(|at| run_at(&mut faults, at, now)),
+        delay: job
+            .delay
+            .and_then(|given| delay(&mut faults, given, job.run_at.is_some())),
         timeout: job
             .timeout
             .and_then(|timeout| attempt_timeout(&mut faults, timeout)),
@@ -158,6 +161,16 @@ fn run_at(faults: &mut Faults, at: prost_types::Timestamp, now: Timestamp) -> Op
         "must be a valid time from 1970 to 366 days ahead",
     );
     at
+}
+
+fn delay(faults: &mut Faults, given: prost_types::Duration, has_run_at: bool) -> Option<Duration> {
+    // To the microsecond, as the moment is that it leads to. None is the same as zero.
+    let delay = duration(given)
+        .map(|delay| Duration::from_micros(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX)))
+        .filter(|delay| *delay <= limits::MAX_DELAY);
+    faults.check(delay.is_some(), "job.delay", "must be from 0 s to 366 days");
+    faults.check(!has_run_at, "job.delay", "must not be given with run_at");
+    delay.filter(|delay| !delay.is_zero())
 }
 
 /// Non-negative and valid by protobuf's rules.

@@ -11,7 +11,7 @@ fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     }
 }
 
-fn duration(span: std::time::Duration) -> prost_types::Duration {
+pub(super) fn duration(span: std::time::Duration) -> prost_types::Duration {
     prost_types::Duration {
         seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(span.subsec_nanos()).unwrap_or_default(),
@@ -22,7 +22,7 @@ fn number(count: impl TryInto<i32>) -> i32 {
     count.try_into().unwrap_or(i32::MAX)
 }
 
-fn long(count: u64) -> i64 {
+pub(super) fn long(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -135,9 +135,12 @@ pub fn queues(overview: Overview) -> v1::ListQueuesResponse {
             oldest_ready_age: oldest,
         });
     }
+    let leased = overview.sizes.leased;
+    let running = overview.running.unwrap_or(leased);
     v1::ListQueuesResponse {
         queues: queues.into_values().collect(),
-        running: long(overview.sizes.leased),
+        running: long(running),
+        buffered: long(leased.saturating_sub(running)),
         delayed: long(overview.sizes.delayed),
         workers: long(overview.sizes.workers),
     }

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use scheduler_client::Priority;
 use scheduler_domain::{Entropy as _, SystemClock, SystemEntropy};
 use scheduler_load::{
-    Bars, Content, Lines, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stage,
+    Bars, Content, Kind, Lines, Mode, Naming, Pace, Plan, Report, Schedule, Seams, Silent, Spread, Stage,
     Threshold, View, Weighted, job_type, number, run as carry_out,
 };
 
@@ -68,10 +68,10 @@ pub(crate) struct Args {
     /// How long jobs are followed after the last was sent.
     #[arg(long, value_parser = parse::positive, default_value = "5m")]
     drain_timeout: Duration,
-    /// Types and their weights; sleep, flaky and fail get the arguments that they need.
+    /// Types and their weights; sleep, flaky and fail get the arguments that they need; sleep:2s sleeps for so long.
     #[arg(long, value_name = "TYPE=WEIGHT,…", value_parser = types, default_value = "noop")]
-    mix: Weighted<String>,
-    /// How long jobs of type sleep sleep.
+    mix: Weighted<Kind>,
+    /// How long jobs of type sleep sleep that do not say it themselves.
     #[arg(long, value_parser = parse::duration, default_value = "10ms")]
     sleep: Duration,
     /// Priorities and their weights.
@@ -141,7 +141,7 @@ enum Ids {
     Server,
 }
 
-fn types(text: &str) -> Result<Weighted<String>, String> {
+fn types(text: &str) -> Result<Weighted<Kind>, String> {
     Weighted::parse(text, job_type)
 }
 
@@ -235,6 +235,7 @@ fn plan(global: &Global, args: Args) -> Plan {
         },
         warmup: args.warmup,
         drain_timeout: args.drain_timeout,
+        times: false,
         thresholds: args.threshold,
         user_agent: concat!("tsctl/", env!("CARGO_PKG_VERSION")).to_owned(),
     }

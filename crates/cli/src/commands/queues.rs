@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use scheduler_client::Client;
+use scheduler_client::{Client, v1};
 use serde::Serialize;
+use tonic::Code;
 
 use crate::args::Format;
 use crate::output::{Console, Item};
@@ -12,7 +13,10 @@ use crate::view::Queues;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List queues with what waits in them, by priority.
+    /// List queues with what waits in them, by priority, how fast it comes and goes, and how many workers that takes.
+    ///
+    /// Rates are per second over about half a minute. Workers are a fraction that can be added up: what is there is to be
+    /// gone within 30 s.
     #[command(
         after_help = "Examples:\n  tsctl queues list\n  tsctl queues list -o json | jq '.queues[] | {name, ready}'"
     )]
@@ -22,12 +26,25 @@ pub(crate) enum Command {
 pub(crate) async fn run(client: &Client, console: &Console, command: Command) -> anyhow::Result<ExitCode> {
     let Command::List = command;
     let answer = Queues::from(client.queues().await?.into_inner());
+    let answer = match client.queue_stats(v1::GetQueueStatsRequest::default()).await {
+        Ok(stats) => answer.with(stats.into_inner()),
+        // A server of an earlier release.
+        Err(error) if error.code() == Code::Unimplemented => answer,
+        Err(error) => return Err(error.into()),
+    };
     match console.format() {
         Format::Table => {
             console.list(&answer.queues)?;
+            let wanted = answer
+                .desired_workers
+                .map(|workers| format!(" of {workers} wanted"));
             console.note(&format!(
-                "running {} · delayed {} · workers {}",
-                answer.running, answer.delayed, answer.workers
+                "running {} · buffered {} · delayed {} · workers {}{}",
+                answer.running,
+                answer.buffered,
+                answer.delayed,
+                answer.workers,
+                wanted.unwrap_or_default()
             ));
         }
         Format::Name => console.list(&answer.queues)?,

@@ -69,11 +69,11 @@ fn queues_are_listed_in_every_format() {
     let table = run(&fake, &["queues", "list"]).code(0);
     assert_eq!(
         table.lines()[0],
-        "QUEUE  READY  OLDEST  CRITICAL  HIGH  DEFAULT  LOW"
+        "QUEUE  READY  OLDEST  RUNNING  IN/S  OUT/S  RUN  WORKERS  CRITICAL  HIGH  DEFAULT  LOW"
     );
     assert_eq!(
         table.lines()[1],
-        "mail   1      90s     0         0     1        0"
+        "mail   1      90s     0        0.0   0.0         0.00     0         0     1        0"
     );
     assert!(table.err.contains("workers 3"));
     let json = run(&fake, &["queues", "list", "-o", "json"]).code(0).json();

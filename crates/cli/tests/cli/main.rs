@@ -6,6 +6,7 @@ mod basics;
 mod dev;
 mod dlq;
 mod doctor;
+mod experiment;
 mod failures;
 mod follow;
 mod jobs;

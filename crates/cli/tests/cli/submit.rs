@@ -73,6 +73,7 @@ fn every_option_reaches_the_scheduler() {
             max_interval: span(5, 0),
             jitter: v1::retry_policy::Jitter::None.into(),
         }),
+        delay: None,
     };
     assert_eq!(fake.jobs(), [expected]);
 }

@@ -47,4 +47,18 @@ impl Client {
         })
         .await
     }
+
+    /// How much waits, runs, comes and goes, and how many workers that takes.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the server cannot reach its queue.
+    pub async fn queue_stats(
+        &self,
+        request: v1::GetQueueStatsRequest,
+    ) -> Result<Reply<v1::GetQueueStatsResponse>, Error> {
+        self.unary(Repeat::Safe, request, |mut stub, request| async move {
+            stub.get_queue_stats(request).await
+        })
+        .await
+    }
 }

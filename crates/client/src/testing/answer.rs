@@ -95,6 +95,34 @@ pub(super) fn list(inside: &Inside, query: &v1::ListJobsRequest) -> Result<v1::L
     })
 }
 
+/// The same as load: one type in each line, of which nothing else is known.
+pub(super) fn stats(inside: &Inside) -> v1::GetQueueStatsResponse {
+    let line = |queue: &v1::Queue, depth: &v1::QueueDepth| {
+        let figures = Some(v1::LoadFigures {
+            ready: depth.ready,
+            oldest_ready_age: depth.oldest_ready_age,
+            ..Default::default()
+        });
+        v1::QueueStats {
+            queue: queue.name.clone(),
+            priority: depth.priority,
+            figures,
+            types: vec![v1::TypeStats {
+                figures,
+                ..Default::default()
+            }],
+        }
+    };
+    let queues = queues(inside).queues;
+    let lines = queues
+        .iter()
+        .flat_map(|queue| queue.depths.iter().map(|depth| line(queue, depth)));
+    v1::GetQueueStatsResponse {
+        lines: lines.collect(),
+        ..Default::default()
+    }
+}
+
 /// What waits, as far as it is QUEUED.
 pub(super) fn queues(inside: &Inside) -> v1::ListQueuesResponse {
     let mut queues: BTreeMap<&str, v1::Queue> = BTreeMap::new();

@@ -10,7 +10,7 @@ use scheduler_proto::v1::scheduler_service_server::SchedulerService;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 
-use super::answer::{batch_result, list, next_event, queues, submit};
+use super::answer::{batch_result, list, next_event, queues, stats, submit};
 use super::world::{Inside, World};
 use super::{Rpc, SERVED_BY, refusal};
 use crate::reply;
@@ -199,5 +199,12 @@ impl SchedulerService for Service {
         r: Request<v1::ListQueuesRequest>,
     ) -> Result<Response<v1::ListQueuesResponse>, Status> {
         self.serve(Rpc::Queues, r, |inside, _| Ok(queues(inside)))
+    }
+
+    async fn get_queue_stats(
+        &self,
+        r: Request<v1::GetQueueStatsRequest>,
+    ) -> Result<Response<v1::GetQueueStatsResponse>, Status> {
+        self.serve(Rpc::Stats, r, |inside, _| Ok(stats(inside)))
     }
 }

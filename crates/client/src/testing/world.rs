@@ -32,6 +32,8 @@ pub enum Rpc {
     Attempts,
     /// `ListQueues`.
     Queues,
+    /// `GetQueueStats`.
+    Stats,
 }
 
 /// A failure ordered for the next call of `rpc`.

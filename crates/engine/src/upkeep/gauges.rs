@@ -1,6 +1,9 @@
 //! How much waits, as metrics.
 
+mod load;
+
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use scheduler_domain::Priority;
@@ -15,13 +18,17 @@ const PERIOD: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Gauges {
     engine: Engine,
+    shown: Mutex<load::Shown>,
 }
 
 impl Gauges {
     /// For this engine.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine }
+        Self {
+            engine,
+            shown: Mutex::default(),
+        }
     }
 
     /// Runs until `stop`.
@@ -29,7 +36,7 @@ impl Gauges {
         repeat(&self.engine, "gauges", &stop, || self.step()).await;
     }
 
-    /// Reads once and reports.
+    /// Reads once and sets them.
     ///
     /// # Errors
     /// The queue's failure.
@@ -48,6 +55,12 @@ impl Gauges {
         for (priority, (ready, oldest)) in by_priority {
             names::ready(priority, number(ready), oldest.as_secs_f64());
         }
+        // What the overview has just read.
+        let signal = self.engine.signal(PERIOD).await?;
+        self.shown
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .show(&signal);
         let sizes = overview.sizes;
         metrics::gauge!(names::PROCESSING).set(number(sizes.leased));
         metrics::gauge!(names::DELAYED).set(number(sizes.delayed));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scheduler_domain::{Priority, Shard};
+use scheduler_domain::Shard;
 use tokio_util::sync::CancellationToken;
 
 use super::repeat;
@@ -41,11 +41,10 @@ impl Promoter {
         for shard in Shard::all() {
             loop {
                 let promoted = self.engine.parts.queue.promote(shard, BATCH).await?;
-                for (priority, ready) in Priority::ALL.into_iter().zip(promoted.by_priority) {
-                    if ready > 0 {
-                        metrics::counter!(crate::metrics::PROMOTED, "priority" => priority.name())
-                            .increment(ready as u64);
-                    }
+                for ((queue, priority), ready) in promoted.ready {
+                    self.engine.parts.tally.promoted(&queue, priority, ready);
+                    metrics::counter!(crate::metrics::PROMOTED, "priority" => priority.name())
+                        .increment(ready as u64);
                 }
                 if promoted.moved < BATCH {
                     next = promoted.next_in.map_or(next, |due| next.min(due));

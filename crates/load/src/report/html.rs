@@ -4,13 +4,12 @@ use std::io;
 
 use serde::Serialize;
 
+use super::page;
 use crate::series::Row;
 use crate::stats::Latency;
 use crate::summary::Summary;
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = include_str!("load.js");
 /// Points of a chart: as many as a screen can show. Longer runs are thinned by merging neighbours.
 const POINTS: usize = 1_200;
 
@@ -22,18 +21,13 @@ struct Data<'a> {
     quantiles: Vec<(f64, u64)>,
 }
 
-pub(super) fn page(summary: &Summary, rows: &[Row], total: &Latency) -> io::Result<String> {
+pub(super) fn of(summary: &Summary, rows: &[Row], total: &Latency) -> io::Result<String> {
     let data = Data {
         summary,
         rows: thinned(rows),
         quantiles: quantiles(total),
     };
-    // Within a script, `</` is the one thing that could end it.
-    let data = serde_json::to_string(&data)?.replace("</", "<\\/");
-    Ok(PAGE
-        .replace("/*STYLE*/", STYLE)
-        .replace("/*SCRIPT*/", SCRIPT)
-        .replace("\"DATA\"", &data))
+    page::of("Load report", SCRIPT, &data)
 }
 
 /// The distribution at points that get denser towards its end.

@@ -38,6 +38,9 @@ pub struct Job {
     /// When a failed attempt is repeated.
     #[prost(message, optional, tag = "11")]
     pub retry_policy: ::core::option::Option<RetryPolicy>,
+    /// Not before so long after it was accepted, by the server's clock: 0 s to 366 days. Not together with run_at.
+    #[prost(message, optional, tag = "12")]
+    pub delay: ::core::option::Option<::prost_types::Duration>,
 }
 /// Exponential backoff: initial_interval * multiplier^(failures-1), at most max_interval.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -479,7 +482,7 @@ pub struct ListQueuesResponse {
     /// By name.
     #[prost(message, repeated, tag = "1")]
     pub queues: ::prost::alloc::vec::Vec<Queue>,
-    /// Jobs held by workers.
+    /// Attempts that run.
     #[prost(int64, tag = "2")]
     pub running: i64,
     /// Jobs whose time has not come, as far as they are loaded.
@@ -488,6 +491,100 @@ pub struct ListQueuesResponse {
     /// Workers whose heartbeats arrive.
     #[prost(int64, tag = "4")]
     pub workers: i64,
+    /// Jobs that workers hold besides: waiting for a slot there, or ended and about to be recorded.
+    #[prost(int64, tag = "5")]
+    pub buffered: i64,
+}
+/// Asks how much waits, runs, comes and goes. Every filter given must match.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetQueueStatsRequest {
+    /// Empty: any. Exact.
+    #[prost(string, tag = "1")]
+    pub queue_filter: ::prost::alloc::string::String,
+    /// UNSPECIFIED: any.
+    #[prost(enumeration = "Priority", tag = "2")]
+    pub priority_filter: i32,
+    /// Empty: any. Exact. The ready jobs of one type are an estimate, see TypeStats.
+    #[prost(string, tag = "3")]
+    pub type_filter: ::prost::alloc::string::String,
+    /// In which time what waits is to be gone: 1 s to 24 h; absent means 30 s.
+    #[prost(message, optional, tag = "4")]
+    pub drain_target: ::core::option::Option<::prost_types::Duration>,
+    /// Jobs that one worker runs at once, at most 10,000; 0 means what workers report, or 10 where none does.
+    #[prost(int32, tag = "5")]
+    pub pool_size: i32,
+}
+/// How much waits, runs, comes and goes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetQueueStatsResponse {
+    /// By queue and priority.
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<QueueStats>,
+    /// All of these.
+    #[prost(message, optional, tag = "2")]
+    pub total: ::core::option::Option<LoadFigures>,
+    /// Whole workers for all of these: desired_workers of the total, rounded up, and at least 1 where there is work.
+    #[prost(int64, tag = "3")]
+    pub desired_workers: i64,
+    /// The pool size that was reckoned with, the mean over the workers if it was not given.
+    #[prost(double, tag = "4")]
+    pub pool_size: f64,
+    /// The time that was reckoned with.
+    #[prost(message, optional, tag = "5")]
+    pub drain_target: ::core::option::Option<::prost_types::Duration>,
+}
+/// The figures of a queue at one priority.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QueueStats {
+    /// The queue.
+    #[prost(string, tag = "1")]
+    pub queue: ::prost::alloc::string::String,
+    /// The priority.
+    #[prost(enumeration = "Priority", tag = "2")]
+    pub priority: i32,
+    /// Of all types, or of those asked for.
+    #[prost(message, optional, tag = "3")]
+    pub figures: ::core::option::Option<LoadFigures>,
+    /// By type.
+    #[prost(message, repeated, tag = "4")]
+    pub types: ::prost::alloc::vec::Vec<TypeStats>,
+}
+/// The figures of one type in a queue at one priority. How many of the ready jobs are of the type is an estimate: their
+/// exact number is divided like the jobs that came while the oldest of them has waited.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TypeStats {
+    /// The type; empty for jobs whose type is not known before they start.
+    #[prost(string, tag = "1")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Its figures. The oldest ready job may be of another type.
+    #[prost(message, optional, tag = "2")]
+    pub figures: ::core::option::Option<LoadFigures>,
+}
+/// What is known of the load. Delayed jobs and retries count from when they are due.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct LoadFigures {
+    /// Ready jobs.
+    #[prost(int64, tag = "1")]
+    pub ready: i64,
+    /// How long the oldest of them has been ready.
+    #[prost(message, optional, tag = "2")]
+    pub oldest_ready_age: ::core::option::Option<::prost_types::Duration>,
+    /// Attempts that run.
+    #[prost(int64, tag = "3")]
+    pub running: i64,
+    /// Jobs that become ready, per second, over about half a minute.
+    #[prost(double, tag = "4")]
+    pub arrival_rate: f64,
+    /// Attempts that end, per second, over about half a minute.
+    #[prost(double, tag = "5")]
+    pub completion_rate: f64,
+    /// How long an attempt runs, on average over about ten minutes; absent before one has ended.
+    #[prost(message, optional, tag = "6")]
+    pub mean_run_time: ::core::option::Option<::prost_types::Duration>,
+    /// (arrival_rate + ready / drain target) * mean run time / pool size, but not less than what runs now occupies. A
+    /// fraction, so that it can be added up.
+    #[prost(double, tag = "7")]
+    pub desired_workers: f64,
 }
 /// How urgent a job is. A job that waits gains one level per aging step (30 s by default), so LOW is never starved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -937,6 +1034,34 @@ pub mod scheduler_service_client {
                 .insert(GrpcMethod::new("scheduler.v1.SchedulerService", "ListQueues"));
             self.inner.unary(req, path, codec).await
         }
+        /// Says how much waits, runs, comes and goes, and how many workers that takes. UNAVAILABLE while the queue cannot be
+        /// read: that is not the same as nothing waiting.
+        pub async fn get_queue_stats(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetQueueStatsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetQueueStatsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/scheduler.v1.SchedulerService/GetQueueStats",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("scheduler.v1.SchedulerService", "GetQueueStats"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1033,6 +1158,15 @@ pub mod scheduler_service_server {
             request: tonic::Request<super::ListQueuesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListQueuesResponse>,
+            tonic::Status,
+        >;
+        /// Says how much waits, runs, comes and goes, and how many workers that takes. UNAVAILABLE while the queue cannot be
+        /// read: that is not the same as nothing waiting.
+        async fn get_queue_stats(
+            &self,
+            request: tonic::Request<super::GetQueueStatsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetQueueStatsResponse>,
             tonic::Status,
         >;
     }
@@ -1555,6 +1689,52 @@ pub mod scheduler_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListQueuesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/scheduler.v1.SchedulerService/GetQueueStats" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetQueueStatsSvc<T: SchedulerService>(pub Arc<T>);
+                    impl<
+                        T: SchedulerService,
+                    > tonic::server::UnaryService<super::GetQueueStatsRequest>
+                    for GetQueueStatsSvc<T> {
+                        type Response = super::GetQueueStatsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetQueueStatsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SchedulerService>::get_queue_stats(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetQueueStatsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scheduler_domain::{Entry, Priority};
+use scheduler_domain::{Entry, Priority, QueueName};
 use tokio::task::JoinSet;
 
 use super::Harness;
@@ -50,8 +50,8 @@ pub async fn promotion_moves_what_is_due_and_says_what_is_next(h: &impl Harness)
     h.advance(MINUTE * 2);
     let promoted = h.queue().promote(shard, 10).await.unwrap();
     assert_eq!((promoted.moved, promoted.next_in), (2, None));
-    let expected = Priority::ALL.map(|priority| if priority == Priority::Default { 2 } else { 0 });
-    assert_eq!(promoted.by_priority, expected);
+    let line = (QueueName::default(), Priority::Default);
+    assert_eq!(promoted.ready, [(line, 2)].into());
     // Each stands where its own time puts it.
     assert_eq!(
         ids(&claim_all(h, &worker("a")).await),

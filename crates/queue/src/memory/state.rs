@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Priority, QueueName, Shard, Timestamp, WorkerId, clock};
 
 use crate::recent::Recent;
-use crate::{Depth, Sizes};
+use crate::{Depth, Report, Sizes};
 
 /// A queue at one priority.
 pub(super) type Line = (QueueName, Priority);
@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) workers: HashMap<WorkerId, Timestamp>,
     pub(super) recent: Recent,
     pub(super) elected: HashMap<Shard, (String, Timestamp)>,
+    /// By process, with the moment.
+    pub(super) reports: HashMap<String, (Timestamp, Report)>,
     pub(super) incarnation: u64,
     /// Where the next claim begins when nobody says.
     pub(super) turn: u64,

@@ -25,7 +25,10 @@ impl Upkeep for MemoryQueue {
                 match shard.entries.get(&(id, epoch)) {
                     Some(Waiting::Delayed(entry)) => {
                         let entry = entry.clone();
-                        promoted.by_priority[usize::from(entry.priority.rank())] += 1;
+                        *promoted
+                            .ready
+                            .entry((entry.queue.clone(), entry.priority))
+                            .or_default() += 1;
                         shard.make_ready(&entry);
                     }
                     _ => drop(shard.delayed.pop_first()),

@@ -67,6 +67,11 @@ impl Keys {
         format!("{}{{bell}}:*", self.prefix)
     }
 
+    /// HASH, process → when it reported, and what.
+    pub(super) fn reports(&self) -> String {
+        format!("{}reports", self.prefix)
+    }
+
     /// Channel of the hints between processes.
     pub(super) fn hints(&self) -> String {
         format!("{}hints", self.prefix)
@@ -107,6 +112,7 @@ mod tests {
         assert_eq!(keys.incarnation(), "sched:incarnation");
         assert_eq!(keys.bell(&QueueName::default()), "sched:{bell}:default");
         assert_eq!(keys.any_bell(), "sched:{bell}:*");
+        assert_eq!(keys.reports(), "sched:reports");
         assert_eq!(keys.hints(), "sched:hints");
         assert_eq!(line(&QueueName::default(), Priority::Low), "default:4");
     }

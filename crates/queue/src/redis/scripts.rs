@@ -55,5 +55,7 @@ scripts! {
     RING = "ring", "allow-oom";
     DEPTHS = "depths", "no-writes";
     SIZES = "sizes", "no-writes";
+    REPORT = "report", "allow-oom";
+    REPORTS = "reports", "allow-oom";
     MEND = "mend", "allow-oom";
 }

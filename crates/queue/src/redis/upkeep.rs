@@ -51,10 +51,9 @@ async fn promote(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Promo
         .arg(queue.skew())
         .arg(&keys.ready)
         .arg(limit);
-    let (promoted, lines) =
-        read_promoted(&queue.link.ask(CONTEXT, call).await?).ok_or_else(|| unexpected(CONTEXT))?;
+    let promoted = read_promoted(&queue.link.ask(CONTEXT, call).await?).ok_or_else(|| unexpected(CONTEXT))?;
     let mut bells = Bells::default();
-    for (queue, entries) in &lines {
+    for ((queue, _), entries) in &promoted.ready {
         bells.add(queue, shard, *entries);
     }
     queue
@@ -64,25 +63,21 @@ async fn promote(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Promo
     Ok(promoted)
 }
 
-/// Reads the answer of `promote.lua`: what it did, and how many entries in which queues.
-fn read_promoted(answer: &Value) -> Option<(Promoted, Vec<(scheduler_domain::QueueName, usize)>)> {
+/// Reads the answer of `promote.lua`.
+fn read_promoted(answer: &Value) -> Option<Promoted> {
     let Value::Array(values) = answer else { return None };
     let [moved, next, lines @ ..] = values.as_slice() else {
         return None;
     };
-    let mut promoted = Promoted {
-        moved: usize::try_from(read_number(moved)?).ok()?,
-        next_in: u64::try_from(read_number(next)?).ok().map(Duration::from_micros),
-        ..Promoted::default()
-    };
-    let lines = lines.chunks_exact(2).map(|pair| {
-        let (queue, priority) = parse_line(read_bytes(&pair[0])?)?;
-        let entries = usize::try_from(read_number(&pair[1])?).ok()?;
-        promoted.by_priority[usize::from(priority.rank())] += entries;
-        Some((queue, entries))
+    let ready = lines.chunks_exact(2).map(|pair| {
+        let line = parse_line(read_bytes(&pair[0])?)?;
+        Some((line, usize::try_from(read_number(&pair[1])?).ok()?))
     });
-    let lines = lines.collect::<Option<_>>()?;
-    Some((promoted, lines))
+    Some(Promoted {
+        moved: usize::try_from(read_number(moved)?).ok()?,
+        ready: ready.collect::<Option<_>>()?,
+        next_in: u64::try_from(read_number(next)?).ok().map(Duration::from_micros),
+    })
 }
 
 async fn unknown(queue: &RedisQueue, shard: Shard, entries: &[Entry]) -> Result<Vec<Entry>, Error> {

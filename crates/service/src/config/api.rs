@@ -17,6 +17,9 @@ section! {
         port: u16 = 8081;
         /// Port for `/metrics`, `/health` and `/ready`; 0 takes any free one.
         metrics_port: u16 = 2112;
+        /// Port for KEDA's external scaler, which scales workers by their load; 0 takes any free one, and empty serves
+        /// none. Charts use 8082. It asks for no credentials: only KEDA should reach it.
+        scaler_port: Option<u16> = None;
         /// After SIGTERM, calls are still taken for so long, while `/ready` and gRPC health say that they should
         /// no longer be sent here: load balancers need the time to notice.
         drain_grace: Duration = Duration::from_secs(10), in Duration::ZERO..=Duration::from_mins(10);

@@ -40,6 +40,7 @@ pub(crate) const FLAT: &[Flat] = &[
         path: "worker.metrics_port",
         role: Some(Role::Worker),
     },
+    flat("SCALER_PORT", "api.scaler_port"),
     flat("WORKER_POOL_SIZE", "worker.pool_size"),
     flat("DATABASE_URL", "database.url"),
     flat("COCKROACHDB_HOST", "database.host"),

@@ -44,6 +44,14 @@ pub(super) const RULES: &[Rule] = &[
         holds: |c| c.api.port == 0 || c.api.port != c.api.metrics_port,
     },
     Rule {
+        fields: &["api.scaler_port", "api.port", "api.metrics_port"],
+        demand: "the scaler needs a port of its own",
+        holds: |c| {
+            let own = |port| port == 0 || port != c.api.port && port != c.api.metrics_port;
+            c.api.scaler_port.is_none_or(own)
+        },
+    },
+    Rule {
         fields: &["api.page_token_secret"],
         demand: "must have at least 16 characters",
         holds: |c| {

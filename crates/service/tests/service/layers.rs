@@ -77,6 +77,7 @@ fn every_flat_name_sets_its_field() {
     let env = [
         ("GRPC_PORT", "1"),
         ("METRICS_PORT", "2"),
+        ("SCALER_PORT", "7"),
         ("WORKER_POOL_SIZE", "3"),
         ("COCKROACHDB_HOST", "db"),
         ("COCKROACHDB_PORT", "4"),
@@ -98,6 +99,7 @@ fn every_flat_name_sets_its_field() {
         (config.api.port, config.api.metrics_port, config.worker.pool_size),
         (1, 2, 3)
     );
+    assert_eq!(config.api.scaler_port, Some(7));
     assert_eq!(config.database.sslmode, SslMode::VerifyFull);
     assert_eq!(
         config.database.connection_url().expose_secret(),

@@ -64,6 +64,22 @@ pub async fn a_time_that_has_passed_means_now(h: &impl Harness) {
     );
 }
 
+/// Unlike a moment, a delay is the same whenever the job is submitted again.
+pub async fn a_delay_counts_from_acceptance_and_makes_the_same_job_again(h: &impl Harness) {
+    let store = h.store();
+    let mut new = keyed(1, 1);
+    new.spec.options.delay = Some(Duration::from_secs(5));
+    let created = submit(store, at(10), new.clone()).await;
+    assert_eq!((created.state, created.run_at), (State::Scheduled, at(15)));
+    assert_eq!(
+        store.submit(at(20), vec![new.clone()]).await.unwrap(),
+        [Submitted::Existing(created)]
+    );
+    new.spec.options.delay = None;
+    let answers = store.submit(at(20), vec![new]).await.unwrap();
+    assert!(matches!(&answers[..], [Submitted::Conflict { fields, .. }] if fields == &["delay"]));
+}
+
 /// Whether the ids are ours or the client's, new or known.
 pub async fn answers_come_in_the_order_of_the_batch(h: &impl Harness) {
     let store = h.store();

@@ -41,6 +41,7 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
         return;
     };
     shared.meters.starts(&job, entry.ready_at, started_at);
+    let counted = shared.session.counts(&job.spec);
     let span = span(shared, &job);
     let payload = std::mem::take(&mut job.spec.payload);
     let timeout = job
@@ -61,6 +62,10 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     shared.pace.ended(ran);
 
     let told = shared.held.end(entry.id, entry.epoch);
+    if told.is_none() || outcome.is_ok() {
+        counted.ended(ran);
+    }
+    drop(counted);
     if let (Err(error), Some(why)) = (&outcome, told) {
         span.in_scope(|| debug!(?why, %error, "the attempt was stopped"));
         stopped(shared, &entry, why);

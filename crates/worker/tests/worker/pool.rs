@@ -6,7 +6,7 @@ use scheduler_domain::State;
 use scheduler_worker::{JobContext, Registry, handlers};
 use serde_json::Value;
 
-use crate::world::{Count, World};
+use crate::world::{Count, World, eventually};
 
 #[tokio::test(start_paused = true)]
 async fn no_more_than_the_pool_runs_at_once_and_everything_runs() {
@@ -96,4 +96,36 @@ async fn a_worker_alone_comes_back_for_what_it_gave_back() {
     }
     assert!(*world.queue.released.lock().unwrap() > 0, "some waited too long");
     assert!(world.elapsed() < Duration::from_secs(50), "{:?}", world.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_load_says_what_runs_and_for_how_long_and_remembers_it_of_a_worker_that_has_left() {
+    let world = World::new();
+    let worker = world.worker(handlers::stock(), 2);
+    let ids = world.submit_many(3, "sleep", r#"{"ms":2000}"#).await;
+    let overview = async || world.engine.overview().await.unwrap();
+    eventually("two that run", async || {
+        (overview().await.running == Some(2)).then_some(())
+    })
+    .await;
+    for id in ids {
+        world.end(id).await;
+    }
+    eventually("none that runs", async || {
+        (overview().await.running == Some(0)).then_some(())
+    })
+    .await;
+    let signal = world.engine.signal(Duration::ZERO).await.unwrap();
+    assert_eq!((signal.workers, signal.pool_size), (1, Some(2.0)));
+    let sleep = &signal.lines[0].types[0];
+    assert_eq!(sleep.0.as_ref().unwrap().as_str(), "sleep");
+    let mean = sleep.1.mean_run.unwrap().as_secs_f64();
+    assert!((1.99..2.1).contains(&mean), "{mean}");
+    world.stop.drain.cancel();
+    worker.await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let signal = world.engine.signal(Duration::ZERO).await.unwrap();
+    let mean = signal.lines[0].figures.mean_run.unwrap().as_secs_f64();
+    assert!((1.99..2.1).contains(&mean), "{mean}");
+    assert_eq!((signal.running(), signal.pool_size), (0, Some(2.0)));
 }

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// Not before this time (RFC 3339).
     #[arg(long, value_name = "TIME", value_parser = parse::moment, conflicts_with = "delay")]
     run_at: Option<Timestamp>,
-    /// Not before so long from now. With --key, rather say --run-at: another moment is another job.
+    /// Not before so long after it was accepted.
     #[arg(long, value_name = "DURATION", value_parser = parse::duration)]
     delay: Option<Duration>,
     /// Longest that one attempt may run [default: the server's].

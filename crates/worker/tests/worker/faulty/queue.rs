@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use scheduler_queue::{
-    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, MemoryQueue, Promoted, Served, Sizes,
-    Upkeep,
+    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, MemoryQueue, Promoted, Report,
+    Reported, Served, Sizes, Tally, Upkeep,
 };
 use tokio::sync::broadcast;
 
@@ -153,5 +153,16 @@ impl Hints for FaultyQueue {
 
     async fn subscribe(&self) -> Result<broadcast::Receiver<Hint>, Error> {
         self.inner.subscribe().await
+    }
+}
+
+#[async_trait]
+impl Tally for FaultyQueue {
+    async fn report(&self, process: &str, report: &Report) -> Result<(), Error> {
+        self.inner.report(process, report).await
+    }
+
+    async fn reports(&self) -> Result<Vec<Reported>, Error> {
+        self.inner.reports().await
     }
 }

@@ -1,0 +1,146 @@
+//! What happens to our processes and to the gateway.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::rest;
+use crate::Dice;
+use crate::site::{Member, Role, Site};
+
+/// A process is given this long after SIGTERM; its own bound is shorter.
+const GRACE: Duration = Duration::from_secs(20);
+/// Longer than the lease of a site's workers by far.
+const PAST_LEASE: (u64, u64) = (5_000, 8_000);
+
+fn one<'a>(site: &'a Site, role: Role, dice: &Dice) -> Result<&'a Member> {
+    let members: Vec<&Member> = site.of(role).collect();
+    dice.pick(&members).copied().context("a site has members")
+}
+
+pub(super) async fn api_killed(site: &Site, dice: &Dice) -> Result<()> {
+    killed(one(site, Role::Api, dice)?, dice).await
+}
+
+pub(super) async fn worker_killed(site: &Site, dice: &Dice) -> Result<()> {
+    killed(one(site, Role::Worker, dice)?, dice).await
+}
+
+async fn killed(member: &Member, dice: &Dice) -> Result<()> {
+    member.kill()?;
+    rest(dice, 500, 6_000).await;
+    member.launch_again()
+}
+
+pub(super) async fn all_workers_killed(site: &Site, dice: &Dice) -> Result<()> {
+    all_killed(site, Role::Worker, dice).await
+}
+
+pub(super) async fn all_apis_killed(site: &Site, dice: &Dice) -> Result<()> {
+    all_killed(site, Role::Api, dice).await
+}
+
+async fn all_killed(site: &Site, role: Role, dice: &Dice) -> Result<()> {
+    site.of(role).try_for_each(Member::kill)?;
+    rest(dice, 500, 4_000).await;
+    site.of(role).try_for_each(Member::launch_again)
+}
+
+pub(super) async fn apis_restarted(site: &Site, dice: &Dice) -> Result<()> {
+    restarted(site, Role::Api, dice).await
+}
+
+pub(super) async fn workers_restarted(site: &Site, dice: &Dice) -> Result<()> {
+    restarted(site, Role::Worker, dice).await
+}
+
+/// One by one, as a rollout does it.
+async fn restarted(site: &Site, role: Role, dice: &Dice) -> Result<()> {
+    for member in site.of(role) {
+        let ended = member.terminate(GRACE).await;
+        member.launch_again()?;
+        if let Some(status) = ended? {
+            ensure!(
+                status.success(),
+                "{} ended with {status} after SIGTERM",
+                member.name
+            );
+        }
+        rest(dice, 500, 1_500).await;
+    }
+    Ok(())
+}
+
+pub(super) async fn terminated_twice(site: &Site, dice: &Dice) -> Result<()> {
+    let role = if dice.once_in(2) { Role::Api } else { Role::Worker };
+    let member = one(site, role, dice)?;
+    member.signal("TERM")?;
+    rest(dice, 20, 300).await;
+    // The second means: now. It may have ended already.
+    let _ = member.signal("TERM");
+    member
+        .terminate(GRACE)
+        .await
+        .or_else(|error| match member.runs() {
+            true => Err(error),
+            false => Ok(None),
+        })?;
+    member.launch_again()
+}
+
+pub(super) async fn worker_paused(site: &Site, dice: &Dice) -> Result<()> {
+    let member = one(site, Role::Worker, dice)?;
+    member.pause()?;
+    rest(dice, PAST_LEASE.0, PAST_LEASE.1).await;
+    member.resume()
+}
+
+pub(super) async fn api_paused(site: &Site, dice: &Dice) -> Result<()> {
+    let member = one(site, Role::Api, dice)?;
+    member.pause()?;
+    rest(dice, PAST_LEASE.0, PAST_LEASE.1).await;
+    member.resume()
+}
+
+/// It runs for a small part of the time only, in pieces.
+pub(super) async fn worker_starved(site: &Site, dice: &Dice) -> Result<()> {
+    let member = one(site, Role::Worker, dice)?;
+    for _ in 0..25 {
+        member.pause()?;
+        rest(dice, 150, 250).await;
+        member.resume()?;
+        rest(dice, 5, 20).await;
+    }
+    Ok(())
+}
+
+/// No further file or connection can be opened, until some are.
+pub(super) async fn too_few_files(site: &Site, dice: &Dice) -> Result<()> {
+    let role = if dice.once_in(2) { Role::Api } else { Role::Worker };
+    let member = one(site, role, dice)?;
+    let id = member.id().context("it runs")?;
+    let limit = |files: usize| -> Result<()> {
+        let arguments = [format!("--pid={id}"), format!("--nofile={files}:")];
+        let set = Command::new("prlimit").args(arguments).output()?;
+        ensure!(
+            set.status.success(),
+            "prlimit: {}",
+            String::from_utf8_lossy(&set.stderr)
+        );
+        Ok(())
+    };
+    let open = std::fs::read_dir(format!("/proc/{id}/fd"))?.count();
+    limit(open + 1)?;
+    for link in [&member.database, &member.redis] {
+        link.cut();
+    }
+    rest(dice, 3_000, 6_000).await;
+    limit(1_024)
+}
+
+pub(super) async fn gateway_killed(site: &Site, dice: &Dice) -> Result<()> {
+    site.envoy.kill()?;
+    rest(dice, 100, 2_000).await;
+    site.envoy.launch()
+}

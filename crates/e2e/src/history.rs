@@ -1,0 +1,35 @@
+//! What happened in a run, and whether it was allowed to.
+//!
+//! ```text
+//! clients ─┐                                  run.json
+//! workers ─┼─ one file of events per process ─ events/*.jsonl ─┐
+//! faults  ─┤                                                   ├─▶ History ─▶ check ─▶ Report
+//! sink    ─┘            database's own record ─ rows.jsonl ────┤
+//!                       what is there at the end ─ final.jsonl ─┘
+//! ```
+//!
+//! Whoever takes part writes [`Event`]s through a [`Recorder`] into the run's [`Folder`]; [`check`] decides which of the
+//! invariants of `docs/RELIABILITY.md` they keep. To add an invariant: a file in `check/` with a function from [`History`]
+//! to findings, and its line in the table there.
+
+pub mod check;
+mod event;
+mod fingerprint;
+mod folder;
+mod judge;
+mod load;
+mod past;
+mod recorder;
+mod setup;
+
+pub use check::{Finding, Invariant, Judged, Look, Report, Status, Verdict, Violation, check};
+pub use event::{Event, Kind, Op, Told};
+pub use fingerprint::fingerprint;
+pub use folder::Folder;
+pub use judge::judge;
+pub use load::Builder;
+pub use past::{
+    Call, Change, Fault, FinalRow, History, JobPast, Name, Names, Outcome, Row, RowChange, Shown, Work,
+};
+pub use recorder::{FaultMark, Recorder, mono_ns, wall_ns};
+pub use setup::{Reach, Setup};

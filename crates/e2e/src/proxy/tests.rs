@@ -1,0 +1,4 @@
+//! Each behaviour, on an echo server and on a real PostgreSQL.
+
+mod bytes;
+mod postgres;

@@ -1,0 +1,208 @@
+//! One API or worker of a site, with its links.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::history::Folder;
+use crate::process::signal;
+use crate::proxy::{Protocol, Proxy};
+use crate::{Dice, Fleet, Process, free_port};
+
+/// What a process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Answers calls.
+    Api,
+    /// Runs jobs.
+    Worker,
+}
+
+/// A process that can be killed, paused and started again, and its links.
+#[derive(Debug)]
+pub struct Member {
+    /// What it is for.
+    pub role: Role,
+    /// `api-1`, `worker-3`.
+    pub name: String,
+    /// Its link to the database.
+    pub database: Proxy,
+    /// Its link to Redis.
+    pub redis: Proxy,
+    /// Where it takes calls, if it is an API.
+    pub port: Option<u16>,
+    /// The gateway's link to it, of an API.
+    pub front: Option<Proxy>,
+    settings: Vec<(String, String)>,
+    started_by: OnceLock<(Fleet, Folder)>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Member {
+    pub(super) async fn new(
+        role: Role,
+        number: u16,
+        database: Proxy,
+        redis: Proxy,
+        mut settings: Vec<(String, String)>,
+        dice: &Dice,
+    ) -> Result<Self> {
+        let kind = match role {
+            Role::Api => "api",
+            Role::Worker => "worker",
+        };
+        let (mut api, mut front) = (None, None);
+        if role == Role::Api {
+            let port = free_port()?;
+            settings.push(("GRPC_PORT".to_owned(), port.to_string()));
+            api = Some(port);
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            front = Some(Proxy::start(address, Protocol::Bytes, dice.next()).await?);
+        }
+        Ok(Self {
+            role,
+            name: format!("{kind}-{number}"),
+            database,
+            redis,
+            port: api,
+            front,
+            settings,
+            started_by: OnceLock::new(),
+            process: Mutex::default(),
+        })
+    }
+
+    /// By whom it is started from now on.
+    pub(super) fn keep(&self, fleet: Fleet, folder: Folder) {
+        let _ = self.started_by.set((fleet, folder));
+    }
+
+    fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn launch(&self, fleet: &Fleet, folder: &Folder) -> Result<()> {
+        self.launch_with(fleet, folder, &[])
+    }
+
+    fn launch_with(&self, fleet: &Fleet, folder: &Folder, besides: &[(&str, String)]) -> Result<()> {
+        let program = match self.role {
+            Role::Api => "scheduler-api",
+            Role::Worker => "scheduler-worker",
+        };
+        let mut command = fleet.command(program, &self.name);
+        command
+            .envs(self.settings.iter().cloned())
+            .envs(besides.iter().map(|(name, value)| (*name, value)))
+            .stdout(folder.log(&self.name)?)
+            .stderr(folder.log(&self.name)?);
+        *self.process() = Some(Process::start(&mut command)?);
+        Ok(())
+    }
+
+    /// Starts it, unless it runs.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn launch_again(&self) -> Result<()> {
+        self.launch_again_with(&[])
+    }
+
+    /// Starts it with these variables besides, unless it runs.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn launch_again_with(&self, besides: &[(&str, String)]) -> Result<()> {
+        if self.runs() {
+            return Ok(());
+        }
+        let (fleet, folder) = self.started_by.get().context("it has never run")?;
+        self.launch_with(fleet, folder, besides)
+    }
+
+    /// Whether it runs, if only on paper: it may be paused.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        let mut process = self.process();
+        process.as_mut().is_some_and(|p| p.runs().unwrap_or(false))
+    }
+
+    /// Its number, while it runs.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.process().as_ref().map(Process::id)
+    }
+
+    /// SIGKILL, if it runs.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn kill(&self) -> Result<()> {
+        let process = self.process().take();
+        process.map_or(Ok(()), Process::kill)
+    }
+
+    /// SIGTERM, and so long to end; `None` when it did not run.
+    ///
+    /// # Errors
+    /// It still runs after that.
+    pub async fn terminate(&self, within: Duration) -> Result<Option<std::process::ExitStatus>> {
+        let process = self.process().take();
+        match process {
+            Some(process) => process.terminate(within).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// SIGSTOP, if it runs.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn pause(&self) -> Result<()> {
+        self.process().as_ref().map_or(Ok(()), Process::pause)
+    }
+
+    /// SIGCONT, if it runs.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn resume(&self) -> Result<()> {
+        self.process().as_ref().map_or(Ok(()), Process::resume)
+    }
+
+    /// Sends a signal, if it runs.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        self.id().map_or(Ok(()), |id| signal(name, &[id]))
+    }
+
+    /// Starts it again if it has ended by itself, as whatever looks after a container does. Says whether that was so.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn supervise(&self) -> Result<bool> {
+        let ended = match self.process().as_mut() {
+            Some(process) => !process.runs()?,
+            None => false,
+        };
+        if ended {
+            self.launch_again()?;
+        }
+        Ok(ended)
+    }
+
+    /// Makes it run.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn revive(&self) -> Result<()> {
+        if self.runs() {
+            return self.resume();
+        }
+        self.launch_again()
+    }
+}
