@@ -113,11 +113,12 @@ impl Stage {
         .await
     }
 
-    /// Waits until nothing is leased and no job is open.
+    /// Nothing more is asked for: waits until nothing is leased and no job is open.
     ///
     /// # Errors
     /// It does not come to that.
     pub async fn rest(&self) -> Result<()> {
+        self.faults.phase("drain");
         let client = Client::connect(self.options()).await?;
         until("nothing is leased and no job is open", async || {
             // In this order: what is taken from the one is in the other first.
