@@ -23,8 +23,8 @@ pub use self::member::{Member, Role};
 pub use self::postgres::Postgres;
 pub use self::redis::Redis;
 use crate::history::Folder;
-use crate::proxy::{Protocol, Proxy};
 use crate::history::Rows;
+use crate::proxy::{Protocol, Proxy};
 use crate::{Dice, Envoy, Fleet, Settings, answering};
 
 /// How a site is built.

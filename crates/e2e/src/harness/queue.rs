@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use scheduler_queue::{
-    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, Promoted, Served, SharedQueue, Sizes,
-    Upkeep,
+    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, Promoted, Report, Reported, Served,
+    SharedQueue, Sizes, Tally, Upkeep,
 };
 use tokio::sync::broadcast::Receiver;
 
@@ -143,5 +143,16 @@ impl Hints for Between {
 
     async fn subscribe(&self) -> Result<Receiver<Hint>, Error> {
         self.queue.subscribe().await
+    }
+}
+
+#[async_trait]
+impl Tally for Between {
+    async fn report(&self, process: &str, report: &Report) -> Result<(), Error> {
+        self.queue.report(process, report).await
+    }
+
+    async fn reports(&self) -> Result<Vec<Reported>, Error> {
+        self.queue.reports().await
     }
 }
