@@ -3,11 +3,15 @@
 # brings it up, builds the images from what cargo built, starts a PostgreSQL as the database from outside,
 # and takes all of it down again, also after a failure.
 #
-#   ci/cluster-e2e.sh [ARGUMENT OF ci/e2e.sh]…
+#   ci/cluster-e2e.sh [ARGUMENT OF ci/e2e.sh]…      on top of values/ci.yaml
 #
 #   LOCAL_CLUSTER   folder with the programs `cluster` and `image`     [../shared/cluster]
 #   PROFILE         which of cargo's builds goes into the images       [debug]
-#   KEEP_CLUSTER    when set, the cluster is left running
+#   KEEP_CLUSTER    when set, the cluster is left running; one that ran before is left in any case
+#   BUILD_LIMIT     longest that its programs may take to build, where they have not been yet [25m]
+#
+# On the standard output is what ci/e2e.sh writes there. Where the cluster cannot be brought up, that counts
+# as a failed test; where its programs take too long to build, a line says that it was SKIPPED.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,50 +19,72 @@ cd "$root"
 
 local_cluster=${LOCAL_CLUSTER:-../shared/cluster}
 profile=${PROFILE:-debug}
-if [[ ! -x $local_cluster/cluster ]]; then
-  printf 'SKIPPED: e2e in Kubernetes: there is no %s\n' "$local_cluster/cluster" >&2
+skip() {
+  printf 'SKIPPED: e2e in Kubernetes: %s\n' "$*" >&2
   exit 0
-fi
+}
+[[ -x $local_cluster/cluster ]] || skip "there is no $local_cluster/cluster"
+((EUID == 0)) || skip "$local_cluster/cluster has to be run by root"
+have go || skip "there is no Go to build the cluster's programs with"
 local_cluster=$(realpath "$local_cluster")
 target=$(cargo metadata --format-version 1 --no-deps --offline | jq -r .target_directory)
+k() { "$local_cluster/cluster" exec kubectl "$@"; }
+
 # The node cannot reach registries: these stand in for the chart's images.
 images=(redis postgres envoy)
+image_files=${CLUSTER_CACHE:-/var/cache/cluster}/images
 programs=$(mktemp -d)
-
+begun= # ci/e2e.sh counts for itself
 down() {
+  local status=$?
   rm -rf "$programs"
+  ((status == 0)) || [[ -n $begun ]] ||
+    printf 'test e2e::cluster ... FAILED\ntest result: FAILED. 0 passed; 1 failed; finished in %ds\n' "$SECONDS"
   [[ -n ${KEEP_CLUSTER-} ]] || "$local_cluster/cluster" down >/dev/null 2>&1 || say 'the cluster did not stop'
 }
-trap down EXIT
 
 step 'cluster'
-"$local_cluster/cluster" up
-for image in "${images[@]}"; do
-  [[ -f /var/cache/cluster/images/$image.tar ]] || "$local_cluster/image" "$image"
-  "$local_cluster/cluster" load "/var/cache/cluster/images/$image.tar"
-done
+if k get --raw /readyz >/dev/null 2>&1; then
+  say 'it runs already, and will go on'
+  KEEP_CLUSTER=yes
+fi
+trap down EXIT
+status=0
+timeout --kill-after=30s "${BUILD_LIMIT:-25m}" "$local_cluster/cluster" up >&2 || status=$?
+((status != 124)) || skip "its programs were not built within ${BUILD_LIMIT:-25m}"
+((status == 0)) || die "the cluster did not come up: status $status"
 
 step 'images'
+for image in "${images[@]}"; do
+  [[ -f $image_files/$image.tar ]] || "$local_cluster/image" "$image" >&2
+  "$local_cluster/cluster" load "$image_files/$image.tar" >&2
+done
 # Without what only a debugger reads: the node takes a copy of each.
 for program in scheduler-api scheduler-worker tsctl; do
   strip --strip-debug -o "$programs/$program" "$target/$profile/$program"
 done
 declare -A stage=([scheduler-api]=api [scheduler-worker]=worker [tsctl]=cli)
 for name in "${!stage[@]}"; do
-  "$local_cluster/image" build --build-context "build=$programs" --tag "$name:local" --target "${stage[$name]}" .
+  "$local_cluster/image" build --quiet --build-context "build=$programs" --tag "$name:local" \
+    --target "${stage[$name]}" . >&2
 done
 
 step 'database'
-k() { "$local_cluster/cluster" exec kubectl "$@"; }
-k apply --filename ci/postgres.yaml
-k rollout status deployment/postgres --timeout 120s
-k create namespace task-scheduler
-k --namespace task-scheduler create secret generic scheduler-database --from-literal=password=scheduler
+# An empty one, also where an earlier run has left the cluster.
+k delete --ignore-not-found --wait --filename ci/postgres.yaml >&2
+k delete namespace task-scheduler --ignore-not-found --wait --timeout 120s >&2
+k apply --filename ci/postgres.yaml >&2
+k rollout status deployment/postgres --timeout 120s >&2
+k create namespace task-scheduler >&2
+k --namespace task-scheduler create secret generic scheduler-database --from-literal=password=scheduler >&2
 
 step 'e2e'
 export KUBECTL="$local_cluster/cluster exec kubectl" HELM="$local_cluster/cluster exec helm"
 export IN_CLUSTER_NET="$local_cluster/cluster exec" LOAD_IMAGE="$local_cluster/cluster load"
 export GATEWAY=${GATEWAY:-10.10.0.1:30080} TSCTL=${TSCTL:-$target/$profile/tsctl}
+# On a small machine, with programs that were built to be debugged, little load is much.
+export RATE=${RATE:-50} HPA_RATE=${HPA_RATE:-100}
+begun=yes
 ci/e2e.sh --values values/ci.yaml --set cockroachdb.external.host=postgres.default.svc \
   --set cockroachdb.external.existingSecret=scheduler-database \
   --set redis.image.repository=library/redis --set redis.image.tag=7.0 "$@"

@@ -15,10 +15,13 @@
 #   NAMESPACE, RELEASE                                                 [task-scheduler both]
 #   OUT              where summaries and what failed are kept          [.cache/e2e]
 #   RATE             jobs a second in the steps that need load         [200]
-#   HPA_RATE         where the load that is to move the HPA begins     [500]
+#   HPA_RATE         where the load that is to move the HPA begins; it doubles twice a minute [500]
 #   HPA_BACK         longest that it may take to scale back in, seconds [600]
 #   SPREAD           `pinned`: `spread` expects one pod to answer all calls [even]
 #   KEEP             when set, `uninstall` leaves volumes and namespace
+#
+# Messages go to the error stream. On the standard output there is a line for each step, and at the end
+# their sum, in the form that cargo has for tests: ci/test.sh adds both up.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -38,7 +41,7 @@ rate=${RATE:-200}
 prefix=
 [[ $release == task-scheduler ]] || prefix=$release-
 
-all_steps=(install helm_test submit spread scale hpa kill upgrade restart uninstall)
+all_steps=(install helm_test submit spread scale hpa zero kill upgrade scale_in restart uninstall)
 
 k() { "${kubectl[@]}" --namespace "$namespace" "$@"; }
 h() { "${helm[@]}" --namespace "$namespace" "$@"; }
@@ -52,15 +55,51 @@ tsctl() {
     done
   fi
   [[ -n $program ]] || die 'no tsctl: cargo build --bin tsctl, or set TSCTL'
-  net "$program" --address "http://$gateway" "$@"
+  # A busy machine may take longer than the ten seconds that people would wait.
+  net "$program" --address "http://$gateway" --timeout 60s "$@"
 }
 
-# load NAME RATE DURATION: keeps its summary; its status is not 0 when a job was lost.
-load() {
-  local name=$1 jobs=$2 duration=$3
-  mkdir -p "$out/$name"
-  tsctl load --rate "$jobs" --duration "$duration" --mode e2e --out "$out/$name" --threshold 'lost==0' \
-    >"$out/$name/load.log" 2>&1
+# background COMMAND…: in a process group of its own, so that whatever it starts can be ended with it. $! is
+# the group.
+background() {
+  set -m
+  "$@" &
+  set +m
+}
+
+end_background() {
+  local group
+  for group in $(jobs -p); do kill -- "-$group" 2>/dev/null || true; done
+}
+
+# load_begin NAME ARGUMENT…: offers jobs until load_end, or until they are over by themselves.
+loader=
+load_begin() {
+  local to=$out/$1
+  shift
+  rm -rf "$to"
+  mkdir -p "$to"
+  background tsctl load --mode e2e --out "$to" "$@" >"$to/load.log" 2>&1
+  loader=$!
+  eventually 60 "jobs are offered: see $to/load.log" offered "$to"
+}
+offered() { [[ -s $1/timeseries.csv ]] && (($(wc -l <"$1/timeseries.csv") > 3)); } # a line a second
+
+# load_end NAME [CONDITION]: no more is sent; what was acknowledged has to have been run, by the summary.
+load_end() {
+  kill -INT -- "-$loader" 2>/dev/null || true
+  load_over "$@"
+}
+
+# load_over NAME [CONDITION]: the same, of a load that comes to its end by itself.
+load_over() {
+  local summary=$out/$1/summary.json
+  # It ends with another status when it is interrupted than when it is over: the summary says more.
+  wait "$loader" || true
+  [[ -s $summary ]] || die "the load ended without a summary: see $out/$1/load.log"
+  say "load: $(jq --compact-output '.ledger' "$summary")"
+  jq --exit-status ".ledger | .lost == 0 and .duplicated == 0 and .open == 0 and .failed == 0 and .dead == 0
+    and .succeeded > 0 and (${2-true})" "$summary" >/dev/null || die "not every job was run as it should: see $out/$1"
 }
 
 # eventually SECONDS WHAT COMMAND…: until it succeeds.
@@ -74,9 +113,17 @@ eventually() {
 }
 
 replicas() { k get deployment "$prefix$1" --output 'jsonpath={.spec.replicas}'; }
-ready() { # DEPLOYMENT COUNT: exactly so many, all of them ready and none on its way out
+ready() { # DEPLOYMENT COUNT: exactly so many, and all of them ready
   [[ $(k get deployment "$prefix$1" --output json |
     jq --raw-output '"\(.status.replicas // 0)/\(.status.readyReplicas // 0)"') == "$2/$2" ]]
+}
+pods_of() { # COMPONENT: as JSON, those that are not on their way out
+  k get pods --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=$1" --output json |
+    jq '[.items[] | select(.metadata.deletionTimestamp == null)]'
+}
+# A page of a pod's, through the API server, so that nothing has to be forwarded.
+metrics_of() { # POD PORT PAGE
+  "${kubectl[@]}" get --raw "/api/v1/namespaces/$namespace/pods/$1:$2/proxy/$3"
 }
 hpa() { # COMPONENT FIELD: of its HorizontalPodAutoscaler; nothing when there is none
   k get horizontalpodautoscaler --output json |
@@ -93,6 +140,25 @@ measured() { [[ -n $(hpa scheduler-worker '.status.currentMetrics[0]') ]]; }
 rolled_out() {
   local name
   for name in "$@"; do k rollout status "deployment/$prefix$name" --timeout 180s >&2; done
+}
+
+upgrade() { h upgrade "$release" chart "${values[@]}" "$@" >&2; }
+
+# size COMPONENT COUNT: exactly so many pods. Where there is an autoscaler, it is told: what is scaled by hand
+# it would take back at its next look.
+size() {
+  local part=${1#scheduler-}
+  if [[ -n $(fewest "$1") ]]; then
+    upgrade --set "$part.autoscaling.minReplicas=$2" --set "$part.autoscaling.maxReplicas=$2"
+  else
+    k scale deployment "$prefix$1" --replicas="$2" >&2
+  fi
+  eventually 120 "there are $2 pods of $1, all ready" ready "$1" "$2"
+}
+
+# as_before COMPONENT COUNT: undoes `size`.
+as_before() {
+  if [[ -n $(fewest "$1") ]]; then upgrade; else k scale deployment "$prefix$1" --replicas="$2" >&2; fi
 }
 
 # --- the steps ----------------------------------------------------------------------------------------
@@ -122,26 +188,27 @@ step_submit() {
   tsctl jobs submit sleep --payload '{"ms": 300}' --priority high --count 20 --wait >&2
 }
 
-# Calls of CancelJob that each API pod has answered so far: `POD COUNT` lines. Through the API server,
-# so that nothing has to be forwarded.
+# Calls of CancelJob that each API pod has answered so far: `POD COUNT` lines.
 answered() {
   local pod
-  for pod in $(k get pods --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=api" \
-    --field-selector status.phase=Running --output 'jsonpath={.items[*].metadata.name}'); do
-    "${kubectl[@]}" get --raw "/api/v1/namespaces/$namespace/pods/$pod:2112/proxy/metrics" |
+  for pod in $(pods_of api | jq --raw-output '.[].metadata.name'); do
+    metrics_of "$pod" 2112 metrics |
       awk -v pod="$pod" '/^grpc_requests_total\{.*CancelJob"/ { calls += $NF } END { print pod, calls + 0 }'
   done
 }
 
 step_spread() {
-  local pods ids
+  local pods ids before after
   pods=$(replicas scheduler-api)
+  # What is measured is the spread over these pods: an autoscaler at work would be in the figures.
+  eventually 120 "the $pods API pods are ready" ready scheduler-api "$pods"
   mapfile -t ids < <(tsctl jobs submit noop --delay 1h --count $((100 * pods)) --output name)
   mkdir -p "$out"
-  answered | sort >"$out/answered-before.txt"
+  before=$(answered | sort)
   # One process of the client, which has one connection, and a call for each job.
   tsctl jobs cancel "${ids[@]}" --output name >/dev/null
-  answered | sort | join "$out/answered-before.txt" - | awk '{ print $1, $3 - $2 }' | tee "$out/spread.txt" >&2
+  after=$(answered | sort)
+  join <(echo "$before") <(echo "$after") | awk '{ print $1, $3 - $2 }' | tee "$out/spread.txt" >&2
   if [[ ${SPREAD:-even} == pinned ]]; then
     # With values/lb-clusterip.yaml: that the calls do not spread is what the experiment shows.
     awk '$2 > 0 { pods++ } END { exit pods != 1 }' "$out/spread.txt" || die 'more than one API pod answered'
@@ -154,96 +221,176 @@ step_spread() {
     die "the calls of one connection did not spread evenly over all $pods API pods"
 }
 
+# Whether every gateway pod has so many healthy API pods, by its own figures.
+known_pods() { # COUNT
+  local pod
+  for pod in $(pods_of gateway | jq --raw-output '.[].metadata.name'); do
+    [[ $(metrics_of "$pod" 9902 stats/prometheus |
+      awk '/^envoy_cluster_membership_healthy\{.*"api"/ { print $2 }') == "$1" ]] || return 1
+  done
+}
+
 step_scale() {
   local before
   before=$(replicas scheduler-api)
-  k scale deployment "${prefix}scheduler-api" --replicas=4 >&2
-  eventually 120 'four API pods are ready' ready scheduler-api 4
+  size scheduler-api 4
   # The gateway asks DNS for the pods every few seconds.
-  sleep 10
+  eventually 60 'the gateway knows four API pods' known_pods 4
   (step_spread)
-  k scale deployment "${prefix}scheduler-api" --replicas="$before" >&2
+  as_before scheduler-api "$before"
 }
 
 step_hpa() {
-  local least began jobs=${HPA_RATE:-500} round loader='' watcher
+  local least began watcher from=${HPA_RATE:-500} stages=() round
   least=$(fewest scheduler-worker)
   if [[ -z $least ]]; then
-    say 'SKIPPED: no autoscaler for the workers'
+    say 'SKIPPED: e2e: hpa: no autoscaler for the workers'
     return
   fi
   # Without a pod there is nothing to measure.
   ((least == 0)) || eventually 180 'the autoscaler has a measurement' measured
   eventually "${HPA_BACK:-600}" "the workers are at their least, $least" ready scheduler-worker "$least"
+  # What it takes depends on the machine: twice the load every half minute, for four minutes.
+  stages=(--stage "0s:$from")
+  for ((round = 1; round <= 8; round++)); do stages+=(--stage "30s:$((from << round))"); done
   mkdir -p "$out/hpa"
-  k get horizontalpodautoscaler --watch >"$out/hpa/watch.txt" 2>&1 &
+  background k get horizontalpodautoscaler --watch >"$out/hpa-watch.txt" 2>&1
   watcher=$!
   began=$SECONDS
-  # Twice the load each minute: what it takes depends on the machine.
-  for ((round = 0; round < 6; round++)); do
-    load "hpa/$jobs" "$jobs" 60s &
-    loader=$!
-    while kill -0 "$loader" 2>/dev/null && (($(replicas scheduler-worker) <= least)); do sleep 2; done
-    (($(replicas scheduler-worker) <= least)) || break
-    wait "$loader" || die "jobs were lost at $jobs jobs/s: see $out/hpa/$jobs"
-    jobs=$((2 * jobs))
-  done
-  (($(replicas scheduler-worker) > least)) || die 'the autoscaler added no worker'
-  say "scaled out from $least to $(replicas scheduler-worker) after $((SECONDS - began)) s, at $jobs jobs/s"
-  wait "$loader" || die "jobs were lost at $jobs jobs/s: see $out/hpa/$jobs"
+  load_begin hpa "${stages[@]}"
+  eventually 270 'the autoscaler adds a worker' more_workers "$least"
+  say "scaled out from $least to $(replicas scheduler-worker) after $((SECONDS - began)) s of load"
+  load_end hpa
   began=$SECONDS
   eventually "${HPA_BACK:-600}" "the workers are back at $least" ready scheduler-worker "$least"
   say "scaled in to $least again $((SECONDS - began)) s after the load"
-  kill "$watcher" 2>/dev/null || true
-  k get events --field-selector reason=SuccessfulRescale --sort-by .lastTimestamp | tee "$out/hpa/events.txt" >&2
-  cat "$out/hpa/watch.txt" >&2
+  kill -- "-$watcher" 2>/dev/null || true
+  k get events --field-selector reason=SuccessfulRescale --sort-by .lastTimestamp | tee "$out/hpa-events.txt" >&2
+  cat "$out/hpa-watch.txt" >&2
+}
+more_workers() { (($(replicas scheduler-worker) > $1)); }
+
+# Down to none and back, where KEDA asks the API (values/scale-to-zero.yaml).
+step_zero() {
+  local began id waited fallback before
+  if [[ $(fewest scheduler-worker) != 0 ]]; then
+    say 'SKIPPED: e2e: zero: the workers are never scaled to none'
+    return
+  fi
+  eventually "${HPA_BACK:-600}" 'there is no worker without work' ready scheduler-worker 0
+  id=$(tsctl jobs submit noop --output name)
+  tsctl jobs watch "$id" >&2
+  waited=$(tsctl jobs get "$id" --output json |
+    jq '[.created_at, .started_at] | map(sub("\\.[0-9]+"; "") | fromdate) | .[1] - .[0]')
+  say "the first job woke a worker and started after $waited s"
+  ((waited <= 10)) || die 'that is more than 10 s'
+  eventually "${HPA_BACK:-600}" 'the worker is gone again' ready scheduler-worker 0
+  began=$SECONDS
+  load_begin burst --batch 500 --rate 5k --jobs 5k --mix sleep --sleep 200ms
+  eventually $((15 - SECONDS + began)) 'the burst scales out within 15 s' more_workers 1
+  say "the burst scaled out after $((SECONDS - began)) s"
+  load_over burst '.repeated_runs == 0'
+  say "drained $((SECONDS - began)) s after it began"
+  eventually "${HPA_BACK:-600}" 'all workers are gone again' ready scheduler-worker 0
+  fallback=$(k get scaledobject "${prefix}scheduler-worker" --output 'jsonpath={.spec.fallback.replicas}')
+  before=$(replicas scheduler-api)
+  # Without pods an autoscaler of the API rests as well.
+  k scale deployment "${prefix}scheduler-api" --replicas=0 >&2
+  eventually 120 "without the API there are $fallback workers" workers_are "$fallback"
+  k scale deployment "${prefix}scheduler-api" --replicas="$before" >&2
+  eventually 120 'the API is back' ready scheduler-api "$before"
+  k get events --field-selector involvedObject.kind=ScaledObject --sort-by .lastTimestamp >&2
+}
+workers_are() { (($(replicas scheduler-worker) == $1)); }
+
+replaced() { # COMPONENT UID: another pod is there in place of that one, and all are ready
+  pods_of "$1" | jq --exit-status --arg gone "$2" 'length > 0 and all(.metadata.uid != $gone
+    and any(.status.conditions[]?; .type == "Ready" and .status == "True"))' >/dev/null
 }
 
 # A pod of a component, forced: no signal, no farewell, as when its machine is gone.
 kill_one() { # COMPONENT
-  local pod
-  pod=$(k get pods --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=$1" \
-    --field-selector status.phase=Running --output name | shuf -n 1)
-  [[ -n $pod ]] || die "no pod of $1 runs"
-  k delete "$pod" --grace-period=0 --force >&2
+  local pod uid
+  read -r pod uid < <(pods_of "$1" | jq --raw-output '.[].metadata | "\(.name) \(.uid)"' | shuf -n 1) ||
+    die "no pod of $1 runs"
+  k delete pod "$pod" --grace-period=0 --force >&2
+  eventually 120 "the pods of $1 are complete again" replaced "$1" "$uid"
 }
 
 step_kill() {
-  local loader part parts=(worker api redis)
-  k get statefulset "${prefix}redis" >/dev/null 2>&1 || parts=(worker api)
+  local part parts=(worker api)
+  [[ $(pods_of redis) == '[]' ]] || parts+=(redis)
   # A single database has no other that could take over; that is an outage, and not tried here.
   ! k get statefulset "${prefix}cockroachdb-cluster" >/dev/null 2>&1 || parts+=(cockroachdb)
-  load kill "$rate" 60s &
-  loader=$!
-  for part in "${parts[@]}"; do
-    sleep 10
-    kill -0 "$loader" 2>/dev/null || break
-    kill_one "$part"
-  done
-  wait "$loader" || die "not every job ended: see $out/kill"
+  load_begin kill --rate "$rate" --duration 10m
+  for part in "${parts[@]}"; do kill_one "$part"; done
+  load_end kill
   say "killed ${parts[*]}; every job accounted for"
 }
 
 step_upgrade() {
-  local kept stamp owners
+  local stamp owners watcher seen
   if [[ -z $(fewest scheduler-worker) ]]; then
-    say 'SKIPPED: without an autoscaler the values say how many pods there are'
+    say 'SKIPPED: e2e: upgrade: without an autoscaler the values say how many pods there are'
     return
   fi
-  k scale deployment "${prefix}scheduler-worker" --replicas=5 >&2
-  eventually 120 'five workers are ready' ready scheduler-worker 5
+  size scheduler-worker 5
+  mkdir -p "$out"
+  background k get deployment "${prefix}scheduler-worker" --watch \
+    --output 'jsonpath={.spec.replicas}{"\n"}' >"$out/upgrade-replicas.txt"
+  watcher=$!
+  load_begin upgrade --rate "$rate" --duration 10m
   stamp=$(date +%s)
-  h upgrade "$release" chart "${values[@]}" --set-string "worker.podAnnotations.e2e=$stamp" >&2
-  # At once, because an autoscaler may want fewer soon.
-  kept=$(replicas scheduler-worker)
-  ((kept == 5)) || die "the upgrade changed the number of workers from 5 to $kept"
+  upgrade --set worker.autoscaling.minReplicas=5 --set worker.autoscaling.maxReplicas=5 \
+    --set-string "worker.podAnnotations.e2e=$stamp"
+  rolled_out scheduler-worker
+  load_end upgrade
+  kill -- "-$watcher" 2>/dev/null || true
+  seen=$(sort -u "$out/upgrade-replicas.txt" | tr '\n' ' ')
+  [[ $seen == '5 ' ]] || die "the number of workers changed from 5 during the upgrade: $seen"
   # The reason why it holds: who applied the Deployment does not own this field of it.
   owners=$(k get deployment "${prefix}scheduler-worker" --show-managed-fields --output json |
     jq --raw-output '.metadata.managedFields[] | select(.subresource == null)
       | select(.fieldsV1."f:spec"."f:replicas" != null) | .manager')
   [[ $owners != *helm* ]] || die 'Helm owns spec.replicas of the workers, so every upgrade would reset it'
-  rolled_out scheduler-worker
-  say "upgraded with $kept workers, which stayed"
+  as_before scheduler-worker
+  say 'upgraded with five workers, which stayed five'
+}
+
+# The sleeping jobs that a handler has begun.
+sleeping() { tsctl jobs list --type sleep --state running --all --output json | jq length; }
+more_sleep() { (($(sleeping) > $1)); }
+
+step_scale_in() {
+  local before pool ids id pod watcher watchers=() jobs=$out/scale-in.json try
+  before=$(replicas scheduler-worker)
+  pool=$(h get values "$release" --all --output json | jq .worker.poolSize)
+  mkdir -p "$out"
+  # A slow machine may take so long to scale in that the jobs have ended by then.
+  for ((try = 0; try < 3; try++)); do
+    rm -f "$out"/scale-in-*.log
+    size scheduler-worker 3
+    for pod in $(pods_of worker | jq --raw-output '.[].metadata.name'); do
+      background k logs "$pod" --follow --tail 0 >"$out/scale-in-$pod.log" 2>&1
+      watchers+=("$!")
+    done
+    mapfile -t ids < <(tsctl jobs submit sleep --payload '{"ms": 20000}' --count $((3 * pool)) --output name)
+    # More than two can run, so all three do.
+    eventually 60 'every worker runs one of the jobs' more_sleep $((2 * pool))
+    size scheduler-worker 2
+    for id in "${ids[@]}"; do
+      tsctl jobs watch "$id" >/dev/null || die "not succeeded: $id"
+      tsctl jobs get "$id" --output json
+    done | jq --slurp . >"$jobs"
+    for watcher in "${watchers[@]}"; do kill -- "-$watcher" 2>/dev/null || true; done
+    jq --exit-status 'all(.state == "SUCCEEDED" and .attempts == 1 and (.crashes // 0) == 0)' "$jobs" >/dev/null ||
+      die "a job was charged for the scaling in: see $jobs"
+    grep -hE 'worker (drains|stops)' "$out"/scale-in-*.log >&2 || true
+    ! grep -qE 'worker drains.*running"?[:=] ?[1-9]' "$out"/scale-in-*.log || break
+  done
+  ((try < 3)) || die 'the worker never had a job when it went'
+  say "${#ids[@]} jobs of 20 s, one of three workers scaled in: all succeeded, each with one attempt"
+  as_before scheduler-worker "$before"
 }
 
 # Submits under a key of its own each, as a careful client does, until the file STOP is there. The
@@ -258,20 +405,18 @@ careful() { # STOP
 }
 
 step_restart() {
-  local loader caller name stop=$out/restart/stop
-  mkdir -p "$out/restart"
+  local caller name stop=$out/stop
+  mkdir -p "$out"
   rm -f "$stop"
-  load restart "$rate" 90s &
-  loader=$!
-  careful "$stop" &
+  load_begin restart --rate "$rate" --duration 10m
+  background careful "$stop"
   caller=$!
-  sleep 5
   for name in scheduler-api scheduler-worker grpc-gateway; do
     k rollout restart "deployment/$prefix$name" >&2
   done
   rolled_out scheduler-api scheduler-worker grpc-gateway
-  wait "$loader" || die "jobs were lost in a rolling restart: see $out/restart"
   touch "$stop"
+  load_end restart
   wait "$caller" || die 'a call that carried an idempotency key failed in a rolling restart'
   say 'everything restarted under load; every job accounted for'
 }
@@ -306,12 +451,11 @@ collect() { # STEP
       k logs "$pod" --container "$container" --previous >"$to/$pod.$container.previous.log" 2>/dev/null ||
         rm -f "$to/$pod.$container.previous.log"
     done
-    # Metrics of ours and Envoy's statistics, through the API server, so that nothing has to be forwarded.
+    # Metrics of ours and Envoy's statistics.
     port=$(k get pod "$pod" --output 'jsonpath={.spec.containers[*].ports[?(@.name=="metrics")].containerPort}' 2>/dev/null) || true
     [[ -n $port ]] || continue
     for page in metrics stats/prometheus; do
-      "${kubectl[@]}" get --raw "/api/v1/namespaces/$namespace/pods/$pod:${port%% *}/proxy/$page" \
-        >"$to/$pod.${page%%/*}.txt" 2>/dev/null || rm -f "$to/$pod.${page%%/*}.txt"
+      metrics_of "$pod" "${port%% *}" "$page" >"$to/$pod.${page%%/*}.txt" 2>/dev/null || rm -f "$to/$pod.${page%%/*}.txt"
     done
   done
   k get pods --output wide >&2 || true
@@ -348,16 +492,24 @@ have jq || die 'jq is missing: run ci/install.sh'
 
 for name in "${only[@]}"; do
   [[ $(type -t "step_$name") == function ]] || die "no such step: $name (they are: ${all_steps[*]})"
+done
+passed=0
+for name in "${only[@]}"; do
   [[ $skipped != *" $name "* ]] || continue
   step "e2e: $name"
+  began=$SECONDS
   # In the background, because `set -e` sleeps in a command whose status is tested.
   status=0
   # What a step that failed has left running goes with it.
-  (trap - INT && trap 'jobs -p | xargs -r kill 2>/dev/null || true' EXIT && "step_$name") &
+  (trap - INT && trap end_background EXIT && "step_$name") &
   wait $! || status=$?
   if ((status != 0)); then
+    printf 'test e2e::%s ... FAILED\n' "$name"
     collect "$name"
+    printf 'test result: FAILED. %d passed; 1 failed; finished in %ds\n' "$passed" "$SECONDS"
     die "failed: $name"
   fi
+  printf 'test e2e::%s ... ok (%d s)\n' "$name" "$((SECONDS - began))"
+  passed=$((passed + 1))
 done
-step 'e2e: done'
+printf 'test result: ok. %d passed; 0 failed; finished in %ds\n' "$passed" "$SECONDS"

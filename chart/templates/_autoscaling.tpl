@@ -54,6 +54,9 @@ spec:
     {{- with $sum.triggers }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
+    {{- with include "task-scheduler.scalerTrigger" . }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- with $keda.triggers }}
     {{- tpl (toYaml .) $.root | nindent 4 }}
     {{- end }}
@@ -87,6 +90,42 @@ spec:
 {{- end }}
 {{- end }}
 {{- toYaml $behavior -}}
+{{- end -}}
+
+{{/* Whether the API answers KEDA: "true" or nothing. */}}
+{{- define "task-scheduler.scaler" -}}
+{{- $auto := .Values.worker.autoscaling -}}
+{{- if and (eq $auto.kind "keda") $auto.keda.scaler.enabled }}true{{ end -}}
+{{- end -}}
+
+{{/* KEDA's trigger that asks the API, which also tells KEDA by itself when there is something to do. */}}
+{{- define "task-scheduler.scalerTrigger" -}}
+{{- $scaler := .values.autoscaling.keda.scaler | default dict -}}
+{{- if $scaler.enabled -}}
+{{- $queues := $scaler.queues | default (ternary list .values.queues (has "*" .values.queues)) -}}
+- type: external-push
+  # The oldest job's age is not for the workers to share.
+  metricType: {{ ternary "Value" "AverageValue" (eq $scaler.metric "oldest_age") }}
+  metadata:
+    scalerAddress: {{ printf "%s.%s.svc.%s:8082" (include "task-scheduler.name" (dict "root" .root "component" "scheduler-scaler")) .root.Release.Namespace .root.Values.clusterDomain }}
+    metric: {{ $scaler.metric }}
+    {{- if $scaler.targetValue }}
+    targetValue: {{ toString $scaler.targetValue | quote }}
+    {{- end }}
+    {{- with $queues }}
+    queue: {{ join "," . | quote }}
+    {{- end }}
+    {{- with $scaler.priorities }}
+    priority: {{ join "," . | quote }}
+    {{- end }}
+    {{- with $scaler.types }}
+    type: {{ join "," . | quote }}
+    {{- end }}
+    drainSeconds: {{ $scaler.drainSeconds | quote }}
+    poolSize: {{ .values.poolSize | quote }}
+    runSeconds: {{ toString $scaler.runSeconds | quote }}
+    activation: {{ int64 $scaler.activation | quote }}
+{{- end }}
 {{- end -}}
 
 {{/*

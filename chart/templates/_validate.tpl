@@ -20,6 +20,7 @@ migrations.asHook would run before this release's own database is there, and wai
 {{- $auto := .values.autoscaling -}}
 {{- $hpa := $auto.hpa -}}
 {{- $keda := $auto.keda -}}
+{{- $scaler := $keda.scaler | default dict -}}
 {{- $minor := .root.Capabilities.KubeVersion.Minor | regexFind "^[0-9]+" | int -}}
 {{- if ge (int .values.drain.graceSeconds) (int .values.drain.shutdownSeconds) }}
 {{ $here }}.drain.graceSeconds {{ .values.drain.graceSeconds }} leaves no time until {{ $here }}.drain.shutdownSeconds {{ .values.drain.shutdownSeconds }}: make it smaller.
@@ -42,6 +43,9 @@ migrations.asHook would run before this release's own database is there, and wai
 {{- if $keda.redisBacklog.enabled }}
 {{ $here }}.autoscaling.keda.redisBacklog is on, but {{ $here }}.autoscaling.kind is hpa: set kind to keda, or turn it off. Two autoscalers would fight.
 {{- end }}
+{{- if $scaler.enabled }}
+{{ $here }}.autoscaling.keda.scaler is on, but {{ $here }}.autoscaling.kind is hpa: set kind to keda, or turn it off. Two autoscalers would fight.
+{{- end }}
 {{- if eq (int $auto.minReplicas) 0 }}
 {{- $external := false }}
 {{- range $hpa.metrics }}{{ if has .type (list "External" "Object") }}{{ $external = true }}{{ end }}{{ end }}
@@ -54,8 +58,14 @@ migrations.asHook would run before this release's own database is there, and wai
 {{- if not (include "task-scheduler.knows" (dict "root" .root "kind" "keda.sh/v1alpha1/ScaledObject")) }}
 {{ $here }}.autoscaling.kind keda needs KEDA, which this cluster lacks: install it, or set kind to hpa. (Rendering without a cluster: assumeCrds=true.)
 {{- end }}
-{{- if not (or $keda.triggers $keda.redisBacklog.enabled) }}
-{{ $here }}.autoscaling.kind is keda without a trigger: set {{ $here }}.autoscaling.keda.triggers, or redisBacklog.enabled.
+{{- if not (or $keda.triggers $keda.redisBacklog.enabled $scaler.enabled) }}
+{{ $here }}.autoscaling.kind is keda without a trigger: set {{ $here }}.autoscaling.keda.triggers, or redisBacklog.enabled{{ if eq $here "worker" }}, or scaler.enabled{{ end }}.
+{{- end }}
+{{- if and $scaler.enabled $keda.redisBacklog.enabled }}
+{{ $here }}.autoscaling.keda.scaler and redisBacklog both count the queue: turn one off.
+{{- end }}
+{{- if and $scaler.enabled .root.Values.networkPolicy.enabled (not .root.Values.networkPolicy.keda.from) }}
+{{ $here }}.autoscaling.keda.scaler is asked by KEDA, which networkPolicy.enabled keeps out: name KEDA's pods in networkPolicy.keda.from.
 {{- end }}
 {{- if $hpa.metrics }}
 {{ $here }}.autoscaling.hpa.metrics are given, but {{ $here }}.autoscaling.kind is keda: give them as keda.triggers. Two autoscalers would fight.
@@ -121,7 +131,7 @@ gateway.mode gatewayApi needs the kind GRPCRoute, which this cluster lacks: inst
 {{/* Settings that have a value of their own, which goes before `config`: to set both would be to wonder why. */}}
 {{- define "task-scheduler.validate.config" -}}
 {{- $own := dict
-  "api.port" "it is 8081" "api.metrics_port" "it is 2112" "worker.metrics_port" "it is 2113"
+  "api.port" "it is 8081" "api.metrics_port" "it is 2112" "api.scaler_port" "set worker.autoscaling.keda.scaler" "worker.metrics_port" "it is 2113"
   "api.drain_grace" "set api.drain.graceSeconds" "api.shutdown_timeout" "set api.drain.shutdownSeconds"
   "worker.drain_grace" "set worker.drain.graceSeconds" "worker.shutdown_timeout" "set worker.drain.shutdownSeconds"
   "worker.pool_size" "set worker.poolSize" "worker.queues" "set worker.queues of the chart"

@@ -19,7 +19,7 @@ mod serve;
 mod service;
 
 pub use page_token::TokenKey;
-pub use process::run;
+pub use process::{run, run_engine};
 pub use scaler::serve_scaler;
 pub use serve::{Deps, Limits, serve};
 pub use service::Service;

@@ -1,7 +1,7 @@
 //! The parts of the `scheduler-api` process.
 
 use anyhow::Context as _;
-use scheduler_engine::{Keep, upkeep};
+use scheduler_engine::{Engine, Keep, upkeep};
 use scheduler_service::config::Config;
 use scheduler_service::run::Context;
 use secrecy::ExposeSecret as _;
@@ -15,12 +15,21 @@ use crate::{Deps, Limits, TokenKey, metrics, serve, serve_scaler};
 /// # Errors
 /// When a backend cannot be reached at the start, a port is taken, or a part of the process ends early.
 pub async fn run(context: Context) -> anyhow::Result<()> {
-    let config = &context.config;
-    scheduler_service::metrics::describe(metrics::METRICS);
     context.serve_side_port().await?;
+    let config = &context.config;
     let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
         .await
         .context("connecting to the database and Redis")?;
+    run_engine(context, engine).await
+}
+
+/// As [`run`], once it is connected, and with its side port open.
+///
+/// # Errors
+/// When a port is taken, or a part of the process ends early.
+pub async fn run_engine(context: Context, engine: Engine) -> anyhow::Result<()> {
+    let config = &context.config;
+    scheduler_service::metrics::describe(metrics::METRICS);
     let listener = TcpListener::bind((config.api.host, config.api.port))
         .await
         .with_context(|| format!("opening port {}", config.api.port))?;

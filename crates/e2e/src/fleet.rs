@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use scheduler_client::{Client, ClientOptions};
 use sqlx::Executor as _;
 
-use crate::{Acceptances, Process, Settings};
+use crate::history::{Folder, Rows};
+use crate::{Process, Settings};
 
 /// One system under test: what all its processes share.
 #[derive(Debug, Clone)]
@@ -18,15 +19,15 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A fleet whose database has its schema, with the record of the completions that it accepts.
+    /// A fleet whose database has its schema, with its record of what becomes of its rows.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn found(settings: &Settings, name: &str) -> Result<(Self, Acceptances)> {
+    pub async fn found(settings: &Settings, name: &str) -> Result<(Self, Rows)> {
         let fleet = Self::on_empty_database(settings, name).await?;
         fleet.migrate()?;
-        let acceptances = Acceptances::record(&fleet.database).await?;
-        Ok((fleet, acceptances))
+        let rows = Rows::record(&fleet.database).await?;
+        Ok((fleet, rows))
     }
 
     /// Creates a database called `name` (with this process's number), with nothing in it.
@@ -90,6 +91,22 @@ impl Fleet {
     /// It cannot be started.
     pub fn worker(&self, name: &str) -> Result<Process> {
         Process::start(&mut self.command("scheduler-worker", name))
+    }
+
+    /// The harness' `program` (see [`crate::harness`]) called `name`, which tells in `folder`; it can be given more before it is started.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn harness(&self, program: &str, name: &str, folder: &Folder) -> Result<Command> {
+        let setup = folder.setup()?;
+        let mut command = self.command(program, name);
+        command
+            .env("HISTORY_EVENTS", folder.events())
+            .env("HISTORY_SINK", folder.sink())
+            .env("HISTORY_RUN", setup.run)
+            .env("HISTORY_SEED", setup.seed.to_string())
+            .stderr(folder.log(name)?);
+        Ok(command)
     }
 
     /// Makes Redis forget everything, of every test.

@@ -68,6 +68,14 @@ impl Process {
         Ok(())
     }
 
+    /// Sends it this signal, such as `STOP` and `CONT`.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        signal(name, &[self.id()])
+    }
+
     /// SIGTERM: it is asked to stop, and has so long to do it.
     ///
     /// # Errors

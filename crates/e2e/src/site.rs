@@ -23,8 +23,9 @@ pub use self::member::{Member, Role};
 pub use self::postgres::Postgres;
 pub use self::redis::Redis;
 use crate::history::Folder;
+use crate::history::Rows;
 use crate::proxy::{Protocol, Proxy};
-use crate::{Acceptances, Dice, Envoy, Fleet, Settings, answering};
+use crate::{Dice, Envoy, Fleet, Settings, answering};
 
 /// How a site is built.
 #[derive(Debug, Clone)]
@@ -66,7 +67,7 @@ pub struct Site {
     /// APIs and workers.
     pub members: Vec<Member>,
     /// What the database accepted.
-    pub acceptances: Acceptances,
+    pub rows: Rows,
     /// The URL of the jobs' database, past all proxies.
     pub database: String,
     _folder: TempDir,
@@ -94,7 +95,7 @@ impl Site {
             redis: redis.url_through(redis.port()),
             envoy: envoy.to_owned(),
         };
-        let (fleet, acceptances) = Fleet::found(&settings, "chaos").await?;
+        let (fleet, rows) = Fleet::found(&settings, "chaos").await?;
         let database = fleet.database().to_owned();
 
         let mut members = Vec::new();
@@ -141,7 +142,7 @@ impl Site {
             redis,
             envoy,
             members,
-            acceptances,
+            rows,
             database,
             _folder: own,
         };

@@ -105,7 +105,7 @@ async fn every_acknowledged_job_ends_once_while_processes_are_killed_drained_and
     let Some(settings) = Settings::read() else {
         return;
     };
-    let (fleet, acceptances) = Fleet::found(&settings, "fleet").await.unwrap();
+    let (fleet, rows) = Fleet::found(&settings, "fleet").await.unwrap();
     let ports = [free_port().unwrap(), free_port().unwrap(), free_port().unwrap()];
     let mut apis: Vec<_> = (1..)
         .zip(ports)
@@ -165,13 +165,13 @@ async fn every_acknowledged_job_ends_once_while_processes_are_killed_drained_and
 
     // One worker is left of three.
     for _ in 0..240 {
-        if acceptances.open_jobs().await.unwrap() == 0 {
+        if rows.open_jobs().await.unwrap() == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let mut accepted: HashMap<String, Vec<i32>> = HashMap::new();
-    for acceptance in acceptances.all().await.unwrap() {
+    for acceptance in rows.accepted().await.unwrap() {
         accepted.entry(acceptance.job).or_default().push(acceptance.state);
     }
     for (id, n) in &acknowledged {

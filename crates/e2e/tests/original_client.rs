@@ -154,7 +154,7 @@ async fn the_originals_client_works_with_processes_configured_by_the_originals_v
     let Some(settings) = Settings::read() else {
         return;
     };
-    let (fleet, _acceptances) = Fleet::found(&settings, "original").await.unwrap();
+    let (fleet, _rows) = Fleet::found(&settings, "original").await.unwrap();
     let database = Url::parse(fleet.database()).unwrap();
     let redis = Url::parse(&settings.redis).unwrap();
     let host = |url: &Url| url.host_str().unwrap().to_owned();

@@ -34,6 +34,44 @@ pub enum Keep {
 /// # Errors
 /// When a backend cannot be reached within its connect timeout, or the schema is not the one this build needs.
 pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) -> Result<Engine, Error> {
+    Ok(connect_backends(config, store, queue, instance)
+        .await?
+        .engine(config))
+}
+
+/// Where jobs are kept, and the index of them. An engine is made of it; tests put something in between.
+#[derive(Clone)]
+pub struct Backends {
+    /// The record.
+    pub store: SharedStore,
+    /// The dispatch index.
+    pub queue: SharedQueue,
+}
+
+impl Backends {
+    /// An engine over them, with the system's clock.
+    #[must_use]
+    pub fn engine(self, config: &Config) -> Engine {
+        Engine::new(
+            self.store,
+            self.queue,
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+            Options::from(config),
+        )
+    }
+}
+
+/// As [`connect`], without the engine.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_backends(
+    config: &Config,
+    store: Keep,
+    queue: Keep,
+    instance: &str,
+) -> Result<Backends, Error> {
     crate::metrics::describe();
     let store = match store {
         Keep::InMemory => Arc::new(MemoryStore::new()) as SharedStore,
@@ -50,13 +88,7 @@ pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) 
         }
         Keep::Configured => connect_queue(config)?,
     };
-    Ok(Engine::new(
-        store,
-        queue,
-        Arc::new(SystemClock),
-        Arc::new(SystemEntropy),
-        Options::from(config),
-    ))
+    Ok(Backends { store, queue })
 }
 
 impl Engine {

@@ -6,6 +6,7 @@
 //!
 //! - [`Engine`]: submit, get, list, cancel, redrive, delete, watch (what the API serves);
 //! - [`Session`]: claim, finish, release, hand back, renew (what a worker needs);
+//! - [`Signal`]: how much there is to do, and how many workers that takes (what autoscalers ask);
 //! - [`upkeep`]: promote, reap, reconcile, retain (leaderless loops in the API processes).
 
 mod backoff;
@@ -14,6 +15,7 @@ mod connect;
 mod engine;
 mod error;
 mod hand_out;
+mod history;
 mod lanes;
 pub mod metrics;
 mod options;
@@ -26,7 +28,7 @@ mod tally;
 pub mod upkeep;
 mod watch;
 
-pub use connect::{Keep, connect};
+pub use connect::{Backends, Keep, connect, connect_backends};
 pub use engine::Engine;
 pub use error::Error;
 pub use options::Options;

@@ -5,16 +5,15 @@ mod finish;
 mod hand_back;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use scheduler_domain::{Entry, Job, JobId, JobSpec, Lease, Timestamp, WorkerId};
 use scheduler_queue::{Hint, Served};
 use scheduler_store::Running;
 use tokio::sync::broadcast;
 
-use crate::Error;
 use crate::engine::Parts;
 use crate::tally::Running as Counted;
+use crate::{Error, history};
 use finish::Finisher;
 
 /// A job taken: leased in the queue, and its row seen open under the lease's epoch.
@@ -37,7 +36,6 @@ struct Inner {
     worker: WorkerId,
     served: Served,
     finisher: Finisher,
-    slots: AtomicU32,
 }
 
 impl Session {
@@ -48,7 +46,6 @@ impl Session {
             worker,
             served,
             finisher,
-            slots: AtomicU32::new(0),
         }))
     }
 
@@ -58,12 +55,10 @@ impl Session {
         &self.0.worker
     }
 
-    /// Says how many attempts this worker can run at once, until it retires.
+    /// Says how many attempts this worker can run at once.
     pub fn opens(&self, slots: usize) {
         let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-        let before = self.0.slots.swap(slots, Ordering::Relaxed);
-        self.0.parts.tally.take_slots(before);
-        self.0.parts.tally.add_slots(slots);
+        self.0.parts.tally.serves(slots);
     }
 
     /// Counts an attempt that begins, for the figures of load, as long as what is returned lives.
@@ -78,12 +73,14 @@ impl Session {
     /// # Errors
     /// The queue's failure: after [`crate::Options::lease`] of these, the leases are worth nothing.
     pub async fn beat(&self, held: &[Lease]) -> Result<Vec<JobId>, Error> {
-        Ok(self
-            .0
-            .parts
+        let parts = &self.0.parts;
+        let sent = parts.clock.now();
+        let lost = parts
             .queue
-            .extend(&self.0.worker, self.0.parts.options.lease, held)
-            .await?)
+            .extend(&self.0.worker, parts.options.lease, held)
+            .await?;
+        history::beat(&self.0.worker, sent, held.len(), lost.len());
+        Ok(lost)
     }
 
     /// Writes RUNNING for those attempts that are not written so yet, and returns the jobs that are no longer this worker's: cancelled,
@@ -110,10 +107,6 @@ impl Session {
 
     /// Takes the worker off the list; leases that it still holds are expired at once.
     pub async fn retire(&self) {
-        self.0
-            .parts
-            .tally
-            .take_slots(self.0.slots.swap(0, Ordering::Relaxed));
         if let Err(error) = self.0.parts.queue.retire(&self.0.worker).await {
             tracing::warn!(worker = %self.0.worker, %error, "not retired, its registration will run out");
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use scheduler_domain::{Clock, Entropy, Entry, JobId, JobSpec, KeyHash, NewJob, Shard};
 use scheduler_store::{SharedStore, Submitted};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::lanes::{Lanes, Rejected};
@@ -161,7 +162,7 @@ async fn store_batch(
                     created.push(entry);
                 }
             }
-            pusher.push(created);
+            pusher.push(Instant::now(), created);
             let mut outcomes = outcomes.into_iter();
             sizes
                 .into_iter()

@@ -105,14 +105,10 @@ impl Tally {
         Running(counts)
     }
 
-    /// A worker with so many slots begins, or ends.
-    pub(crate) fn add_slots(&self, slots: u32) {
-        self.slots.fetch_add(slots, Ordering::Relaxed);
+    /// This process has a worker with so many slots. Said to its end and beyond: the next worker is likely to be like the last.
+    pub(crate) fn serves(&self, slots: u32) {
+        self.slots.store(slots, Ordering::Relaxed);
         self.woken.notify_one();
-    }
-
-    pub(crate) fn take_slots(&self, slots: u32) {
-        self.slots.fetch_sub(slots, Ordering::Relaxed);
     }
 
     /// The first event after a quiet time is told at once: workers may have to be woken for it, or must not be taken away.

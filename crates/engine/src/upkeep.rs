@@ -9,7 +9,7 @@
 //! | [`Reaper`] | leases whose worker fell silent | hands the jobs out again, charged to the crash budget |
 //! | [`Reconciler`] | due rows that the queue does not know, and rows due soon | hands out again, or loads |
 //! | [`Retention`] | jobs finished long ago | deletes them |
-//! | [`Gauges`] | depths and sizes | reports them |
+//! | [`Gauges`] | depths, sizes and load | sets the gauges |
 //!
 //! [`elect`]: scheduler_queue::Upkeep::elect
 
@@ -47,6 +47,10 @@ pub async fn run(engine: Engine, owner: String, stop: CancellationToken) {
     );
 }
 
+/// A step that is under way at the stop may go on for so long. One that waits for a store that hangs would outlast the process;
+/// what it leaves half done is found again, as after a crash.
+const LAST_STEP: Duration = Duration::from_secs(1);
+
 /// Calls `step` again and again until `stop`; it says how long to sleep. Errors are waited out with backoff, and logged once.
 async fn repeat<F, Fut>(engine: &Engine, name: &'static str, stop: &CancellationToken, mut step: F)
 where
@@ -55,7 +59,11 @@ where
 {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
-        let pause = match step().await {
+        let stepped = tokio::select! {
+            stepped = step() => stepped,
+            () = enough(stop) => return,
+        };
+        let pause = match stepped {
             Ok(pause) => {
                 if backoff.reset() {
                     tracing::info!(name, "upkeep works again");
@@ -81,6 +89,11 @@ where
     }
 }
 
+async fn enough(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(LAST_STEP).await;
+}
+
 /// The shards that this process looks after now, and for two sweep periods from now on.
 async fn elected(engine: &Engine, owner: &str) -> Result<Vec<Shard>, Error> {
     let ttl = engine.options().sweep_period * 2;
@@ -94,4 +107,39 @@ async fn elected(engine: &Engine, owner: &str) -> Result<Vec<Shard>, Error> {
         .into_iter()
         .flatten()
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use scheduler_domain::{SystemClock, SystemEntropy};
+    use scheduler_queue::MemoryQueue;
+    use scheduler_store::MemoryStore;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::Options;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_hangs_does_not_outlast_the_process() {
+        let clock = Arc::new(SystemClock);
+        let engine = Engine::new(
+            Arc::new(MemoryStore::new()),
+            Arc::new(MemoryQueue::new(
+                clock.clone(),
+                Duration::from_secs(30),
+                Options::default().lease,
+            )),
+            clock,
+            Arc::new(SystemEntropy),
+            Options::default(),
+        );
+        let stop = CancellationToken::new();
+        let begun = Instant::now();
+        tokio::join!(repeat(&engine, "test", &stop, std::future::pending), async {
+            stop.cancel();
+        });
+        assert_eq!(begun.elapsed(), LAST_STEP);
+    }
 }

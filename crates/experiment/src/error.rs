@@ -12,7 +12,7 @@ pub enum Error {
     #[error("{0}")]
     Occupied(String),
     /// A program cannot be run.
-    #[error("{program} cannot be run ({source}): install it, or say with {told} how it is run")]
+    #[error("{program} cannot be run: install it, or say with {told} how it is run")]
     Program {
         /// Its first word.
         program: String,
@@ -35,7 +35,7 @@ pub enum Error {
     /// It was told to stop.
     #[error("stopped")]
     Stopped,
-    /// The results cannot be written.
-    #[error("writing the results: {0}")]
+    /// The results, or what a program says, cannot be written or read.
+    #[error("writing the results, or reading what a program says")]
     Io(#[from] io::Error),
 }

@@ -13,7 +13,7 @@
 //! | `measure`, `verdict` | figures of a run; what may be said of the sides |
 //! | `summary`, `report`, `view` | telling |
 //!
-//! To add a measure: describe it in `measure::MEASURES`, and take it in `measure::of`. The table, the verdict and the
+//! To add a measure: describe it in `measure::MEASURES`, and take it in `measure::take`. The table, the verdict and the
 //! summary follow.
 
 mod cluster;

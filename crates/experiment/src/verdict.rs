@@ -177,9 +177,9 @@ pub(crate) fn told(figure: f64, unit: Unit) -> String {
         }
         Unit::Seconds => format!("{} s", number(figure)),
         Unit::Jobs => number(figure),
-        Unit::JobSeconds => format!("{} job s", number(figure)),
-        Unit::PodSeconds => format!("{} pod s", number(figure)),
-        Unit::CoreSeconds => format!("{} core s", number(figure)),
+        Unit::JobSeconds => format!("{} job·s", number(figure)),
+        Unit::PodSeconds => format!("{} pod·s", number(figure)),
+        Unit::CoreSeconds => format!("{} core·s", number(figure)),
         Unit::Share => format!("{:.0} %", figure * 100.0),
     }
 }

@@ -30,7 +30,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Environment, Loaded, Role};
-use crate::telemetry::{self, Identity};
+use crate::telemetry::{self, Identity, Observer};
 use crate::version::{REVISION, VERSION};
 use crate::{metrics, shutdown::Shutdown};
 
@@ -55,7 +55,18 @@ where
     M: FnOnce(Context) -> F,
     F: Future<Output = anyhow::Result<()>>,
 {
-    run_from(std::env::args_os(), Environment::of_process(), name, role, main).into()
+    let (args, env) = (std::env::args_os(), Environment::of_process());
+    run_from(args, env, name, role, None, main).into()
+}
+
+/// As [`run`], with one more that hears what the process tells: how the end-to-end tests record it.
+pub fn run_observed<M, F>(name: &'static str, role: Role, observer: Observer, main: M) -> ExitCode
+where
+    M: FnOnce(Context) -> F,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let (args, env) = (std::env::args_os(), Environment::of_process());
+    run_from(args, env, name, role, Some(observer), main).into()
 }
 
 /// As [`run`], with arguments and environment handed in.
@@ -64,6 +75,7 @@ pub(crate) fn run_from<M, F>(
     env: Environment,
     name: &'static str,
     role: Role,
+    observer: Option<Observer>,
     main: M,
 ) -> u8
 where
@@ -89,7 +101,7 @@ where
         print!("{}", loaded.config.to_toml_masked());
         return 0;
     }
-    match runtime(name).and_then(|runtime| within(runtime, name, role, loaded, main)) {
+    match runtime(name).and_then(|runtime| within(runtime, name, role, loaded, observer, main)) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{name}: {error:#}");
@@ -113,6 +125,7 @@ fn within<M, F>(
     name: &'static str,
     role: Role,
     loaded: Loaded,
+    observer: Option<Observer>,
     main: M,
 ) -> anyhow::Result<u8>
 where
@@ -125,7 +138,7 @@ where
     };
     let telemetry = {
         let _runtime = runtime.enter();
-        telemetry::init(&loaded.config.telemetry, &identity)?
+        telemetry::init(&loaded.config.telemetry, &identity, observer)?
     };
     telemetry::log_panics();
     let outcome = runtime.block_on(Box::pin(supervise(role, loaded, identity, main)));

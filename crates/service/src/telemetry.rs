@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Subscriber;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt};
 
@@ -54,11 +56,14 @@ impl Guard {
     }
 }
 
+/// One more that hears everything the process tells.
+pub type Observer = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// Installs the process' subscriber. Call it within a Tokio runtime.
 ///
 /// # Errors
 /// A bad log level or endpoint, or a subscriber that is installed already.
-pub fn init(config: &Telemetry, identity: &Identity) -> anyhow::Result<Guard> {
+pub fn init(config: &Telemetry, identity: &Identity, observer: Option<Observer>) -> anyhow::Result<Guard> {
     let traces = config
         .otlp_endpoint
         .as_deref()
@@ -67,6 +72,7 @@ pub fn init(config: &Telemetry, identity: &Identity) -> anyhow::Result<Guard> {
         .context("setting up the export of traces")?;
     let spans = traces.as_ref().map(otlp::layer);
     tracing_subscriber::registry()
+        .with(observer)
         .with(log_layer(config, identity)?)
         .with(spans)
         .try_init()
@@ -74,10 +80,13 @@ pub fn init(config: &Telemetry, identity: &Identity) -> anyhow::Result<Guard> {
     Ok(Guard { traces })
 }
 
-fn log_layer(
+fn log_layer<S>(
     config: &Telemetry,
     identity: &Identity,
-) -> anyhow::Result<Box<dyn Layer<Registry> + Send + Sync>> {
+) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup> + Send + Sync,
+{
     // A filter of its own, so that LOG_LEVEL=warn does not switch traces off.
     let filter = EnvFilter::builder()
         .parse(&config.log_level)

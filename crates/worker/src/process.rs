@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use scheduler_engine::Keep;
+use scheduler_engine::{Engine, Keep};
 use scheduler_service::config::Role;
 use scheduler_service::run::{self, Context};
 
@@ -27,13 +27,21 @@ where
 /// # Errors
 /// When a backend cannot be reached at the start, or a part of the process ends early.
 pub async fn run_process(context: Context, registry: Registry) -> anyhow::Result<()> {
-    let config = &context.config;
-    scheduler_service::metrics::describe(metrics::METRICS);
-    let options = Options::from_config(&config.worker, &context.instance).context("worker.queues")?;
     context.serve_side_port().await?;
+    let config = &context.config;
     let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
         .await
         .context("connecting to the database and Redis")?;
+    run_engine(context, registry, engine).await
+}
+
+/// As [`run_process`], once it is connected, and with its side port open.
+///
+/// # Errors
+/// When a part of the process ends early.
+pub async fn run_engine(context: Context, registry: Registry, engine: Engine) -> anyhow::Result<()> {
+    scheduler_service::metrics::describe(metrics::METRICS);
+    let options = Options::from_config(&context.config.worker, &context.instance).context("worker.queues")?;
     let stop = context.shutdown.stop();
     context
         .tasks

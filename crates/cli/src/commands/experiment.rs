@@ -34,7 +34,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tsctl experiment run values/hpa-cpu.yaml values/queue-keda-redis.yaml --repeat 3 --out result
+  tsctl experiment run values/hpa-cpu.yaml values/queue-keda-external.yaml --repeat 3 --out result
   tsctl experiment run values/lb-headless.yaml values/lb-clusterip.yaml --gateway localhost:8080
   tsctl experiment run a.yaml b.yaml --values values/kind.yaml --stage 0s:5 --stage 20s:5 --stage 0s:300 --stage 30s:300
   tsctl experiment run a.yaml b.yaml --profile burst.yaml --mix sleep:200ms=90,sleep:5s=10 --threshold 'lost==0'

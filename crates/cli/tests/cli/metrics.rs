@@ -162,6 +162,8 @@ fn a_running_scheduler_shows_what_it_lists_with_help_and_fitting_buckets() {
         "# TYPE queue_depth gauge",
         "queue_oldest_age_seconds{priority=\"low\"} 0",
         "processing_queue_depth 0",
+        "load_ready_jobs{queue=\"other\",priority=\"low\"} 0",
+        "load_mean_run_seconds{queue=\"other\",priority=\"high\"} 0",
         "worker_inflight_jobs 0",
         "# TYPE grpc_request_duration_seconds histogram",
         "grpc_requests_total{method=\"SubmitJob\",status=\"success\"} 2",

@@ -117,7 +117,7 @@ fn sleeping(time: Duration) -> JobRequest {
 
 async fn all_done(site: &Site) -> Result<Duration> {
     until("every job is final", async || {
-        Ok(site.acceptances.open_jobs().await? == 0)
+        Ok(site.rows.open_jobs().await? == 0)
     })
     .await
 }
@@ -204,7 +204,7 @@ async fn redis_flushed(site: &Site, client: &Client) -> Result<String> {
         "a running job was handed out again although its worker renews its lease"
     );
     all_done(site).await?;
-    let accepted = site.acceptances.all().await?;
+    let accepted = site.rows.accepted().await?;
     let mut times: HashMap<&str, usize> = HashMap::new();
     for acceptance in &accepted {
         *times.entry(&acceptance.job).or_default() += 1;

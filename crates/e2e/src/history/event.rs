@@ -92,7 +92,7 @@ pub enum Op {
     Start,
     /// An attempt ended in its worker; code `ok`, `error`, `unwanted`, `leaving`.
     End,
-    /// A worker reports (`invoke`); `ok` accepted, `fail` fenced, `info` not known. args `{state}`.
+    /// A worker reports (`invoke`, code is the state that it asks for: `SUCCEEDED`); `ok` accepted, `fail` fenced, `info` not known.
     Report,
     /// A worker gave back an entry that it had not started.
     Release,

@@ -4,6 +4,7 @@
 //! run.json            the Setup
 //! events/NAME.jsonl   Events; one file per process
 //! logs/NAME.log       what processes wrote to their error stream
+//! sink                socket of the effects
 //! rows.jsonl          every change of a row of `jobs`, by the database's own trigger
 //! final.jsonl         the rows at the end, read from the database
 //! shown.jsonl         the jobs at the end, read through the API
@@ -72,6 +73,12 @@ impl Folder {
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.0.join("logs")
+    }
+
+    /// The socket of the effects. Its path has to be shorter than 100 bytes.
+    #[must_use]
+    pub fn sink(&self) -> PathBuf {
+        self.0.join("sink")
     }
 
     /// A file for what the process `name` writes to its error stream; what is there is kept.

@@ -39,6 +39,11 @@ impl History {
         for (source, file) in folder.event_files()?.iter().enumerate() {
             read_lines(file, |event| builder.event(source, &event))?;
         }
+        // An empty file says that there is nothing, no file that nobody looked.
+        let history = &mut builder.history;
+        history.has_rows = folder.path().join("rows.jsonl").exists();
+        history.has_last = folder.path().join("final.jsonl").exists();
+        history.has_shown = folder.path().join("shown.jsonl").exists();
         folder.read_lines("rows.jsonl", |row| builder.row(row))?;
         folder.read_lines("final.jsonl", |row| builder.last(row))?;
         folder.read_lines("shown.jsonl", |shown| builder.shown(shown))?;
@@ -53,7 +58,7 @@ impl Builder {
         Self {
             history: History {
                 setup,
-                jobs: HashMap::new(),
+                jobs: BTreeMap::new(),
                 faults: Vec::new(),
                 phases: Vec::new(),
                 reached: BTreeMap::new(),

@@ -49,8 +49,8 @@ impl Names {
 pub struct History {
     /// What it was set up to be.
     pub setup: Setup,
-    /// What happened to each job.
-    pub jobs: HashMap<Uuid, JobPast>,
+    /// What happened to each job; in order, so that a report is the same each time.
+    pub jobs: BTreeMap<Uuid, JobPast>,
     /// Every fault.
     pub faults: Vec<Fault>,
     /// When each phase began.
@@ -259,12 +259,49 @@ impl History {
             .map(|(_, at)| *at)
     }
 
-    /// The jobs in order of their ids, so that a report is the same each time.
+    /// Whether some fault was there at some time between these.
     #[must_use]
-    pub fn in_order(&self) -> Vec<(Uuid, &JobPast)> {
-        let mut jobs: Vec<_> = self.jobs.iter().map(|(id, past)| (*id, past)).collect();
-        jobs.sort_unstable_by_key(|(id, _)| *id);
-        jobs
+    pub fn is_faulty(&self, from: u64, to: u64) -> bool {
+        self.faults
+            .iter()
+            .any(|fault| fault.began <= to && fault.ended.unwrap_or(u64::MAX) >= from)
+    }
+
+    /// The faults that took content from the queue.
+    pub fn losses(&self) -> impl Iterator<Item = &Fault> {
+        self.faults.iter().filter(|fault| fault.takes_the_queue())
+    }
+
+    /// The last that is told.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let phases = self.phases.iter().map(|(_, at)| *at);
+        let samples = self.samples.iter().map(|(at, _)| *at);
+        let jobs = self.jobs.values().filter_map(JobPast::last_told);
+        phases.chain(samples).chain(jobs).max().unwrap_or_default()
+    }
+}
+
+impl Fault {
+    /// Whether it took content from the queue.
+    #[must_use]
+    pub fn takes_the_queue(&self) -> bool {
+        self.name == "flush" || self.args["redis_lost"].as_bool() == Some(true)
+    }
+
+    /// When it was over, as far as is known.
+    #[must_use]
+    pub fn over(&self) -> u64 {
+        self.ended.unwrap_or(self.began).max(self.began)
+    }
+}
+
+impl JobPast {
+    fn last_told(&self) -> Option<u64> {
+        let calls = self.calls.last().map(|call| call.began);
+        let work = self.work.last().map(|work| work.at);
+        let rows = self.rows.last().map(|change| change.at);
+        calls.max(work).max(rows)
     }
 }
 

@@ -67,6 +67,31 @@ impl Setup {
         }
     }
 
+    /// How long a lease lives, ns.
+    #[must_use]
+    pub fn lease(&self) -> u64 {
+        ns(self.lease_ms)
+    }
+
+    /// Time between heartbeats, ns.
+    #[must_use]
+    pub fn heartbeat(&self) -> u64 {
+        ns(self.heartbeat_ms)
+    }
+
+    /// By how much clocks may differ, ns.
+    #[must_use]
+    pub fn tolerance(&self) -> u64 {
+        ns(self.clock_tolerance_ms)
+    }
+
+    /// The longest that a job may be without a change when nothing is wrong any more, ns: a lost lease, a look of the background loops,
+    /// the longest wait between attempts, the longest attempt, and ten seconds.
+    #[must_use]
+    pub fn patience(&self) -> u64 {
+        ns(self.lease_ms + self.sweep_ms + self.max_backoff_ms + self.max_run_ms + 10_000)
+    }
+
     /// Adds states without which the run is invalid.
     #[must_use]
     pub fn reaching(mut self, states: impl IntoIterator<Item = Reach>) -> Self {
@@ -75,9 +100,14 @@ impl Setup {
     }
 }
 
+fn ns(ms: u64) -> u64 {
+    ms.saturating_mul(1_000_000)
+}
+
 macro_rules! reach {
     ($($(#[doc = $doc:literal])* $name:ident = $text:literal,)*) => {
-        /// A rare state. Some are seen in what clients, workers and rows tell, others have to be told ([`Recorder::reached`](super::Recorder::reached)).
+        /// A rare state. Some are seen in what clients, workers and rows tell, others have to be told
+        /// ([`Recorder::reached`](super::Recorder::reached)).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Reach {
@@ -114,7 +144,7 @@ reach! {
     DoubtCommitted = "doubt_committed",
     /// A commit whose answer was lost turned out not to have been. Told by the store.
     DoubtNotCommitted = "doubt_not_committed",
-    /// The queue was flushed while more than 100 jobs waited: a fault named `flush` with `{queued}`. Seen.
+    /// The queue lost its content while more than 100 jobs waited: a fault named `flush`, or with `redis_lost`, and with `queued`. Seen.
     FlushWithBacklog = "flush_with_backlog",
     /// The queue was seen to have lost its content. Told by the reconciler.
     QueueRebuilt = "queue_rebuilt",

@@ -180,6 +180,21 @@ impl Member {
         self.id().map_or(Ok(()), |id| signal(name, &[id]))
     }
 
+    /// Starts it again if it has ended by itself, as whatever looks after a container does. Says whether that was so.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn supervise(&self) -> Result<bool> {
+        let ended = match self.process().as_mut() {
+            Some(process) => !process.runs()?,
+            None => false,
+        };
+        if ended {
+            self.launch_again()?;
+        }
+        Ok(ended)
+    }
+
     /// Makes it run.
     ///
     /// # Errors

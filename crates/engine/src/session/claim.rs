@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::{Session, Taken};
-use crate::Error;
 use crate::backoff::Backoff;
+use crate::{Error, history};
 
 /// Longest time asleep before looking again although nobody rang: covers a wake-up that was lost.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -78,7 +78,9 @@ impl Session {
             if claimed.is_empty() {
                 return Ok(Vec::new());
             }
+            history::claimed(&self.0.worker, &claimed);
             let taken = self.load(claimed).await?;
+            history::taken(&self.0.worker, &taken);
             if !taken.is_empty() {
                 return Ok(taken);
             }
@@ -121,6 +123,7 @@ impl Session {
         }
         if !stale.is_empty() {
             debug!(entries = stale.len(), "stale entries dropped");
+            history::stale(&self.0.worker, &stale);
             self.0.finisher.unlease(stale);
         }
         Ok(taken)

@@ -8,6 +8,7 @@ use scheduler_domain::{Entry, Epoch, JobId, WorkerId};
 use scheduler_queue::{Hint, SharedQueue};
 use scheduler_store::{Report, ReportKind, Verdict};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::Session;
@@ -36,7 +37,7 @@ pub(super) struct Finisher {
 #[derive(Default)]
 struct Ended {
     leases: Vec<(JobId, Epoch)>,
-    retries: Vec<Entry>,
+    retries: Vec<(Instant, Vec<Entry>)>,
     changed: bool,
 }
 
@@ -107,16 +108,18 @@ async fn store_batch(
         changed: true,
         ..Ended::default()
     };
+    let mut retries = Vec::new();
     for ((report, entry), verdict) in reports.iter().zip(entries).zip(&verdicts) {
         after.leases.push((report.id, report.epoch));
         if let (Verdict::Accepted, ReportKind::Retry { at, .. }) = (verdict, &report.verdict) {
-            after.retries.push(Entry {
+            retries.push(Entry {
                 epoch: report.epoch.next(),
                 ready_at: *at,
                 ..entry
             });
         }
     }
+    after.retries.push((Instant::now(), retries));
     let _ = ended.send(after);
     verdicts.into_iter().map(Ok).collect()
 }
@@ -126,13 +129,11 @@ async fn store_batch(
 /// A report that was recorded, and whose answer was lost, is accepted again: the store knows it by epoch, worker and start.
 async fn insist(parts: &Parts, reports: &[Report]) -> Result<Vec<Verdict>, scheduler_store::Error> {
     let mut backoff = Backoff::default();
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     loop {
         match parts.store.finish(parts.clock.now(), reports.to_vec()).await {
             Ok(verdicts) => return Ok(verdicts),
-            Err(error @ scheduler_store::Error::Unavailable { .. })
-                if tokio::time::Instant::now() < deadline =>
-            {
+            Err(error @ scheduler_store::Error::Unavailable { .. }) if Instant::now() < deadline => {
                 if backoff.is_first() {
                     warn!(
                         reports = reports.len(),
@@ -178,7 +179,9 @@ async fn drop_leases(parts: Arc<Parts>, worker: WorkerId, mut outlet: mpsc::Unbo
                 }
             }
         }
-        parts.pusher.push(retries);
+        for (written, entries) in retries {
+            parts.pusher.push(written, entries);
+        }
         tell(&parts.queue, changed).await;
     }
 }

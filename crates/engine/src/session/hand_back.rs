@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::{Inner, Session};
 use crate::backoff::Backoff;
+use crate::history;
 
 impl Session {
     /// Gives back entries that never began: ready again at once, in their old place, under the same epoch.
@@ -18,6 +19,7 @@ impl Session {
         if unstarted.is_empty() {
             return;
         }
+        history::released(&self.0.worker, &unstarted);
         if let Err(error) = self.0.parts.queue.release(&self.0.worker, &unstarted).await {
             warn!(jobs = unstarted.len(), %error, "not released, trying again");
             tokio::spawn(release_later(Arc::downgrade(&self.0), unstarted));
@@ -29,6 +31,7 @@ impl Session {
         if started.is_empty() {
             return;
         }
+        history::handed_back(&started);
         let released = |lease: &Lease| HandOutCause::Released {
             worker: lease.worker.clone(),
             since: lease.since,

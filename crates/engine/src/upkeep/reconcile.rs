@@ -105,6 +105,7 @@ impl Reconciler {
         }
         if memory.incarnation.replace(incarnation.clone()).is_some() {
             warn!("the queue lost its content, rebuilding it from the store");
+            crate::history::rebuilt();
             metrics::counter!(crate::metrics::REBUILT).increment(1);
         }
         memory.quiet_until = Some(Instant::now() + self.engine.options().heartbeat * 2);

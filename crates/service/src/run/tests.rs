@@ -29,6 +29,7 @@ fn process_under_test() {
         env,
         "scheduler-test",
         Role::Api,
+        None,
         |context| play(context, act),
     );
     std::process::exit(code.into());
@@ -246,6 +247,7 @@ fn arguments_and_configuration_decide_the_exit_code() {
             Environment::default(),
             "scheduler-test",
             Role::Api,
+            None,
             |_| async { bail!("must not run") },
         )
     };

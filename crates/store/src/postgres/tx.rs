@@ -10,7 +10,7 @@ use scheduler_domain::{Entropy as _, SystemEntropy};
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, Postgres};
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{debug, trace};
 
 use super::call::Db;
 use super::fault::{Fault, Remedy};
@@ -78,6 +78,9 @@ pub(super) async fn run<W: Work>(db: &Db, work: &W) -> Result<W::Answer, Error> 
             return Err(fault.into_error(W::NAME));
         }
         debug!(operation = W::NAME, tries, ?fault, "trying again");
+        if fault.remedy() == Remedy::Retry {
+            trace!(target: "history", op = "reached", code = "conflict_retried", operation = W::NAME);
+        }
         metrics::counter!(RETRIES, "operation" => W::NAME).increment(1);
         tokio::time::sleep(wait(tries)).await;
         tries += 1;

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::{Shared, Stop};
+use crate::history;
 
 /// How long a step may take, and how long when everything must stop at once.
 #[derive(Clone, Copy)]
@@ -49,6 +50,7 @@ pub(super) async fn leave(shared: &Shared, slots: &TaskTracker, stop: &Stop, gra
     let unstarted = shared.held.take_waiting();
     let (running, _) = shared.held.running(Duration::ZERO);
     info!(worker = %shared.session.worker(), released = unstarted.len(), running, "worker drains");
+    history::drains(shared.session.worker(), running, unstarted.len());
     shared.meters.released(unstarted.len());
     within(RELEASE, stop, shared.session.release(unstarted)).await;
 

@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error, warn};
 
 use super::Shared;
+use crate::history;
 
 /// Delivers a report, and holds its lease and its permit until the store knows.
 pub(super) async fn deliver(
@@ -18,7 +19,9 @@ pub(super) async fn deliver(
     _permit: OwnedSemaphorePermit,
 ) {
     let kind = report.verdict.clone();
+    history::reports(shared.session.worker(), &entry, &kind);
     let delivered = shared.session.finish(report, entry.clone()).await;
+    history::reported(shared.session.worker(), &entry, &delivered);
     shared.held.forget(entry.id, entry.epoch);
     match delivered {
         Ok(Verdict::Accepted) => {

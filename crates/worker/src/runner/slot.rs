@@ -15,7 +15,7 @@ use super::Shared;
 use super::held::Why;
 use super::report;
 use crate::attempt::{self, Stops};
-use crate::verdict;
+use crate::{history, verdict};
 
 /// Works until `drain`.
 pub(super) async fn work(shared: Arc<Shared>, drain: CancellationToken) {
@@ -42,6 +42,7 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     };
     shared.meters.starts(&job, entry.ready_at, started_at);
     let counted = shared.session.counts(&job.spec);
+    history::starts(shared.session.worker(), &entry);
     let span = span(shared, &job);
     let payload = std::mem::take(&mut job.spec.payload);
     let timeout = job
@@ -66,6 +67,7 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
         counted.ended(ran);
     }
     drop(counted);
+    history::ended(shared.session.worker(), &entry, how(&outcome, told));
     if let (Err(error), Some(why)) = (&outcome, told) {
         span.in_scope(|| debug!(?why, %error, "the attempt was stopped"));
         stopped(shared, &entry, why);
@@ -84,6 +86,16 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     let delivery = report::deliver(Arc::clone(shared), job, entry, report, permit);
     // Off the slot: the next job begins while this one's report waits for its batch.
     shared.reporting.spawn(delivery.instrument(span));
+}
+
+/// How an attempt ended, in a word.
+fn how(outcome: &attempt::Outcome, told: Option<Why>) -> &'static str {
+    match (outcome, told) {
+        (Ok(_), _) => "ok",
+        (Err(_), None) => "error",
+        (Err(_), Some(Why::Unwanted)) => "unwanted",
+        (Err(_), Some(Why::Leaving)) => "leaving",
+    }
 }
 
 /// An attempt ended because it was told to: nothing to report.

@@ -99,7 +99,7 @@ async fn a_worker_alone_comes_back_for_what_it_gave_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_load_says_what_runs_and_for_how_long_and_forgets_a_worker_that_has_left() {
+async fn the_load_says_what_runs_and_for_how_long_and_remembers_it_of_a_worker_that_has_left() {
     let world = World::new();
     let worker = world.worker(handlers::stock(), 2);
     let ids = world.submit_many(3, "sleep", r#"{"ms":2000}"#).await;
@@ -123,5 +123,9 @@ async fn the_load_says_what_runs_and_for_how_long_and_forgets_a_worker_that_has_
     assert!((1.99..2.1).contains(&mean), "{mean}");
     world.stop.drain.cancel();
     worker.await.unwrap();
-    assert_eq!(overview().await.running, None, "no worker says");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let signal = world.engine.signal(Duration::ZERO).await.unwrap();
+    let mean = signal.lines[0].figures.mean_run.unwrap().as_secs_f64();
+    assert!((1.99..2.1).contains(&mean), "{mean}");
+    assert_eq!((signal.running(), signal.pool_size), (0, Some(2.0)));
 }

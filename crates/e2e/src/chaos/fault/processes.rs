@@ -58,14 +58,15 @@ pub(super) async fn workers_restarted(site: &Site, dice: &Dice) -> Result<()> {
 /// One by one, as a rollout does it.
 async fn restarted(site: &Site, role: Role, dice: &Dice) -> Result<()> {
     for member in site.of(role) {
-        if let Some(status) = member.terminate(GRACE).await? {
+        let ended = member.terminate(GRACE).await;
+        member.launch_again()?;
+        if let Some(status) = ended? {
             ensure!(
                 status.success(),
                 "{} ended with {status} after SIGTERM",
                 member.name
             );
         }
-        member.launch_again()?;
         rest(dice, 500, 1_500).await;
     }
     Ok(())

@@ -69,7 +69,7 @@ invariants! {
     S5 = "final is final",
     /// At most one accepted success per generation.
     S6 = "one success",
-    /// No completion of what its worker never started.
+    /// Nothing is claimed that is not stored, nor accepted that its worker never started.
     S7 = "no phantom",
     /// Attempts overlap only after the older one's lease was lost.
     S8 = "overlap",
@@ -79,7 +79,7 @@ invariants! {
     S10 = "bounded attempts",
     /// After a cancel nothing is claimed nor accepted.
     S11 = "cancel",
-    /// The queue knows nothing that the store does not.
+    /// Whatever the queue loses, what may be stored is the same.
     S12 = "the queue has no authority",
     /// Tenants.
     S13 = "isolation",

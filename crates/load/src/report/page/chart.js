@@ -35,7 +35,7 @@ function steps(max, count = 4) {
   return Array.from({ length: Math.floor(max / step + 1e-9) + 1 }, (_, n) => n * step);
 }
 function linear(values, minimum = 1) {
-  const top = Math.max(minimum, ...values) * 1.05;
+  const top = Math.max(minimum, ...values) * 1.12;
   return { at: v => v / top, ticks: steps(top) };
 }
 function logarithmic(values) {

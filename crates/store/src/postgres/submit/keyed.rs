@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use scheduler_domain::{JobId, KeyHash, NewJob, Timestamp};
 use sqlx::{PgConnection, Row as _};
+use tracing::trace;
 use uuid::Uuid;
 
 use super::known::{Known, Outcome, distinct};
@@ -207,15 +208,20 @@ impl InsertKeyed<'_> {
 
     /// A row found after a lost answer may be the one that this very call inserted.
     fn unless_ours(&self, row: &NewRow, outcome: Outcome, earlier: Earlier) -> Outcome {
+        let in_doubt = earlier == Earlier::Unknown || self.origin == Origin::ThisCall;
         let existing = match &outcome {
+            Outcome::Created if in_doubt => {
+                trace!(target: "history", op = "reached", code = "doubt_not_committed", job = %row.job.id);
+                return outcome;
+            }
             Outcome::Created => return outcome,
             Outcome::KeyKnown(job) | Outcome::IdKnown(job) => job,
         };
-        let in_doubt = earlier == Earlier::Unknown || self.origin == Origin::ThisCall;
         let same = existing.id == row.job.id
             && existing.created_at == row::stored(self.now)
             && existing.spec.differences(&row.job.spec).is_empty();
         if in_doubt && same {
+            trace!(target: "history", op = "reached", code = "doubt_committed", job = %row.job.id);
             Outcome::Created
         } else {
             outcome

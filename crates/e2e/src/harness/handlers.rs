@@ -1,0 +1,145 @@
+//! Handlers whose effects are counted.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use scheduler_worker::handlers::{AlwaysFail, Flaky, Noop, Sleep};
+use scheduler_worker::{Handler, JobContext, JobError, Registry};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::sync::Mutex;
+
+use crate::history::{self, Kind, Op, Recorder, Told, WorkerName, fingerprint};
+
+/// The stock handlers, and `effect`.
+///
+/// # Errors
+/// The sink cannot be reached.
+pub(super) async fn registry(
+    recorder: &Recorder,
+    worker: &WorkerName,
+    sink: Option<&Path>,
+) -> Result<Registry> {
+    let sink = match sink {
+        None => None,
+        Some(path) => {
+            let connection = UnixStream::connect(path).await;
+            let connection = connection.with_context(|| path.display().to_string())?;
+            Some(Arc::new(Mutex::new(connection)))
+        }
+    };
+    let teller = Teller {
+        recorder: recorder.clone(),
+        worker: Arc::clone(worker),
+        sink,
+    };
+    Ok(Registry::new()
+        .handler(teller.telling(Noop))
+        .handler(teller.telling(Sleep))
+        .handler(teller.telling(Flaky))
+        .handler(teller.telling(AlwaysFail))
+        .handler(teller.telling(Effect)))
+}
+
+#[derive(Clone)]
+struct Teller {
+    recorder: Recorder,
+    worker: WorkerName,
+    sink: Option<Arc<Mutex<UnixStream>>>,
+}
+
+impl Teller {
+    fn telling<H>(&self, handler: H) -> Telling<H> {
+        Telling {
+            handler,
+            teller: self.clone(),
+        }
+    }
+
+    fn worker(&self) -> String {
+        // Its claim was told before.
+        self.worker.get().cloned().unwrap_or_default()
+    }
+
+    /// The attempt's effect: the sink has it, then it is told.
+    async fn effect(&self, job: &JobContext) -> Result<(), JobError> {
+        if let Some(sink) = &self.sink {
+            let effect = history::Effect {
+                job: job.id.0,
+                epoch: job.epoch.0,
+                worker: self.worker(),
+            };
+            let written = async {
+                let mut line = serde_json::to_vec(&effect)?;
+                line.push(b'\n');
+                sink.lock().await.write_all(&line).await
+            };
+            written
+                .await
+                .map_err(|error| JobError::retry(format!("the sink: {error}")))?;
+        }
+        self.tell(Told::note(Op::Effect), job);
+        Ok(())
+    }
+
+    fn tell(&self, told: Told, job: &JobContext) {
+        let told = told.job(job.id.0).epoch(job.epoch.0).worker(self.worker());
+        self.recorder.tell(told);
+    }
+}
+
+/// A handler that makes an effect first, and tells what it returned.
+struct Telling<H> {
+    handler: H,
+    teller: Teller,
+}
+
+impl<H: Handler> Handler for Telling<H> {
+    const TYPE: &'static str = H::TYPE;
+    type Payload = H::Payload;
+    type Output = Value;
+
+    async fn run(&self, job: JobContext, payload: H::Payload) -> Result<Value, JobError> {
+        self.teller.effect(&job).await?;
+        let returned = self.handler.run(job.clone(), payload).await;
+        let returned = returned.and_then(|output| {
+            serde_json::to_value(output).map_err(|error| JobError::fatal(error.to_string()))
+        });
+        let told = match &returned {
+            Ok(Value::Null) => Told::new(Kind::Note, Op::Handled).code("ok"),
+            Ok(value) => {
+                let result = fingerprint(value.to_string().as_bytes());
+                Told::note(Op::Handled).code("ok").args(json!({"result": result}))
+            }
+            Err(_) => Told::note(Op::Handled).code("error"),
+        };
+        self.teller.tell(told, &job);
+        returned
+    }
+}
+
+/// `effect` {"ms"}: takes its time whatever happens, and returns what no other attempt returns.
+struct Effect;
+
+/// How long.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Args {
+    #[serde(default)]
+    ms: u64,
+}
+
+impl Handler for Effect {
+    const TYPE: &'static str = "effect";
+    type Payload = Args;
+    type Output = Value;
+
+    /// Deaf to cancellation: what it is about to do cannot be taken back.
+    async fn run(&self, job: JobContext, args: Args) -> Result<Value, JobError> {
+        tokio::time::sleep(Duration::from_millis(args.ms)).await;
+        Ok(json!({"job": job.id.to_string(), "epoch": job.epoch.0, "attempt": job.attempt}))
+    }
+}
