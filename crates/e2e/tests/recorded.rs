@@ -1,5 +1,4 @@
 //! A short run with nothing wrong, recorded from all sides.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

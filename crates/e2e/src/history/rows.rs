@@ -49,6 +49,9 @@ pub struct Acceptance {
     pub epoch: i32,
 }
 
+/// A row at the end: id, what is judged of it, sequence, hash of the key, result.
+type Last = (Uuid, String, i64, Option<Uuid>, Option<Vec<u8>>);
+
 /// Access to the record.
 #[derive(Debug, Clone)]
 pub struct Rows(PgPool);
@@ -125,7 +128,7 @@ impl Rows {
     /// The database does not answer, or the folder cannot be written.
     pub async fn dump(&self, folder: &Folder) -> Result<()> {
         folder.write_lines("rows.jsonl", self.changes().await?)?;
-        let rows: Vec<(Uuid, String, i64, Option<Uuid>, Option<Vec<u8>>)> =
+        let rows: Vec<Last> =
             sqlx::query_as("SELECT id, row_seen(jobs)::TEXT, sequence, key, result FROM jobs ORDER BY id")
                 .fetch_all(&self.0)
                 .await?;
