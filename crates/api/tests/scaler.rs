@@ -57,7 +57,7 @@ impl Redis {
             .spawn();
         let Ok(child) = child else {
             // Past the test harness, which would keep it to itself.
-            writeln!(std::io::stderr(), "SKIPPED: redis-server is not installed").unwrap();
+            let _ = writeln!(std::io::stderr(), "SKIPPED: redis-server is not installed");
             return None;
         };
         Some(Self(child, folder))
@@ -196,7 +196,7 @@ impl World {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        timeout(LONG, found).await.expect("the value")
+        timeout(LONG, found).await.unwrap()
     }
 }
 
@@ -213,13 +213,13 @@ fn object(metadata: &[(&str, &str)]) -> ScaledObjectRef {
 }
 
 async fn said(stream: &mut Streaming<IsActiveResponse>) -> Result<Option<bool>, Status> {
-    let message = timeout(LONG, stream.message()).await.expect("a message");
+    let message = timeout(LONG, stream.message()).await.unwrap();
     Ok(message?.map(|message| message.result))
 }
 
 async fn take(session: &Session) -> Taken {
     let never = CancellationToken::new();
-    let taken = timeout(LONG, session.next(1, &never)).await.expect("a job");
+    let taken = timeout(LONG, session.next(1, &never)).await.unwrap();
     taken.into_iter().next().unwrap()
 }
 

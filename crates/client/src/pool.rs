@@ -75,6 +75,9 @@ fn endpoint(options: &ClientOptions) -> Result<Endpoint, Error> {
         .map_err(|error| refused(Some(error)))?
         .connect_timeout(options.connect_timeout)
         .tcp_nodelay(true)
+        // An answer that comes after its call was given up counts as an error of the connection, over its whole life, and by
+        // default the 1,025th ends it, with all calls on it. The limit is there for servers that mean harm; ours is only late.
+        .http2_max_local_error_reset_streams(None)
         .http2_keep_alive_interval(KEEP_ALIVE.0)
         .keep_alive_timeout(KEEP_ALIVE.1);
     match scheme {

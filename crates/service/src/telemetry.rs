@@ -80,10 +80,7 @@ pub fn init(config: &Telemetry, identity: &Identity, observer: Option<Observer>)
     Ok(Guard { traces })
 }
 
-fn log_layer<S>(
-    config: &Telemetry,
-    identity: &Identity,
-) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
+fn log_layer<S>(config: &Telemetry, identity: &Identity) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup> + Send + Sync,
 {

@@ -17,6 +17,8 @@ mod memory;
 pub mod metrics;
 mod model;
 pub mod postgres;
+#[cfg(test)]
+mod reference;
 mod same;
 #[cfg(feature = "testing")]
 pub mod testing;

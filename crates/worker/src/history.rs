@@ -31,7 +31,13 @@ pub(crate) fn ended(worker: &WorkerId, entry: &Entry, how: &str) {
 
 /// A report is on its way.
 pub(crate) fn reports(worker: &WorkerId, entry: &Entry, kind: &ReportKind) {
-    tell!("report", entry, worker, kind = "invoke", code = kind.state().name());
+    tell!(
+        "report",
+        entry,
+        worker,
+        kind = "invoke",
+        code = kind.state().name()
+    );
 }
 
 /// A report was answered.

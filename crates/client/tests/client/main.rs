@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod connections;
+mod late;
 mod list;
 mod manage;
 mod submit;

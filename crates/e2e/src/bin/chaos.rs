@@ -133,7 +133,7 @@ async fn execute(arguments: &Arguments) -> Result<(String, bool)> {
             Some(MEASURED) => (recovery(&order).await?.to_string(), true),
             Some(_) => (overload(&order).await?.to_string(), true),
             None => {
-                let outcome = run(&order).await?;
+                let outcome = Box::pin(run(&order)).await?;
                 (outcome.to_string(), outcome.is_good())
             }
         })

@@ -42,6 +42,11 @@ impl Load {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it has seen, leaving nothing.
+    pub(super) fn take_ledger(&self) -> Ledger {
+        std::mem::take(&mut self.ledger())
+    }
+
     /// Runs all clients until they are told to stop.
     pub(super) async fn run(&self, port: u16) -> anyhow::Result<()> {
         let options = ClientOptions {
@@ -66,7 +71,7 @@ impl Load {
                     }
                 }
                 17 if self.dice.once_in(3) => self.race_to_the_end(client).await,
-                17 if self.dice.once_in(3) => self.race_to_begin_again(client).await,
+                17 if self.dice.once_in(3) => Box::pin(self.race_to_begin_again(client)).await,
                 _ => self.read(client, &mine).await,
             }
             if mine.len() > 200 {

@@ -134,7 +134,7 @@ pub async fn run(order: &Order) -> Result<Outcome> {
     let drained = drain(&site).await?;
     recorder.phase("done");
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    verdict::judge(order, &site, &folder, &load.ledger(), done, drained).await
+    verdict::judge(order, &site, &folder, &load.take_ledger(), done, drained).await
 }
 
 /// Every job of the load that is not wrong succeeds, however often its worker is killed.
