@@ -158,7 +158,7 @@ mod tests {
         let (program, arguments) = sh(&format!("sleep 600 & echo $! >{}; wait", pid_file.display()));
         let stop = CancellationToken::new();
         let started = async {
-            while std::fs::read_to_string(&pid_file).is_ok_and(|text| text.ends_with('\n')) != true {
+            while !std::fs::read_to_string(&pid_file).is_ok_and(|text| text.ends_with('\n')) {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             stop.cancel();
