@@ -390,7 +390,34 @@ step_scale_in() {
   done
   ((try < 3)) || die 'the worker never had a job when it went'
   say "${#ids[@]} jobs of 20 s, one of three workers scaled in: all succeeded, each with one attempt"
+  [[ $(h get values "$release" --all --output json | jq .worker.deletionCost.enabled) != true ]] || idlest_goes
   as_before scheduler-worker "$before"
+}
+
+# costs: pod and deletion cost of each worker, a line each, the idlest first.
+costs() {
+  pods_of worker | jq --raw-output '.[] |
+    "\(.metadata.annotations["controller.kubernetes.io/pod-deletion-cost"] // "none") \(.metadata.name)"' | sort -n
+}
+busy_and_idle() { # three workers have said what they do, and one of them that it is nothing
+  local lines
+  lines=$(costs)
+  [[ $(wc -l <<<"$lines") == 3 && $lines != *none* && $lines == 0\ * && $(tail -n 1 <<<"$lines") != 0\ * ]]
+}
+
+# Of three workers with two jobs among them, one that has none is scaled in.
+idlest_goes() {
+  local ids id before
+  size scheduler-worker 3
+  mapfile -t ids < <(tsctl jobs submit sleep --payload '{"ms": 25000}' --count 2 --output name)
+  eventually 20 'workers say how much they do' busy_and_idle
+  before=$(costs)
+  size scheduler-worker 2
+  for id in "${ids[@]}"; do
+    tsctl jobs watch "$id" >/dev/null || die "not succeeded: $id"
+    [[ $(tsctl jobs attempts "$id" --output json | jq --slurp 'flatten | length') == 1 ]] || die "begun more than once: $id"
+  done
+  say "of workers with $(awk '{ printf "%s%s", (NR > 1 ? ", " : ""), $1 }' <<<"$before") jobs, one with none was scaled in"
 }
 
 # Submits under a key of its own each, as a careful client does, until the file STOP is there. The

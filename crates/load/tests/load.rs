@@ -41,6 +41,7 @@ impl Scheduler {
             pool_size: 16,
             claim_batch: 100,
             served: Served::All,
+            busy: tokio::sync::watch::Sender::new(0),
             drain_grace: Duration::ZERO,
         };
         let registry = handlers::built_in(&config.worker).unwrap();
