@@ -262,7 +262,8 @@ static_resources:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
                       pass_through_mode: false
                       headers: [{name: ":path", string_match: {exact: /upstream}}]
-                      cluster_min_healthy_percentages: {api: {value: 0.1}}
+                      # In whole percent.
+                      cluster_min_healthy_percentages: {api: {value: 1}}
                   - name: envoy.filters.http.router
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
