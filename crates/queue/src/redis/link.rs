@@ -160,7 +160,9 @@ impl Link {
 
     /// Also when a command's time is up: a server that hangs keeps its connections, while another leads.
     fn leave(&self, used: &Connection, answers: &RedisResult<Answers>) {
-        if self.shared.replace(used) {
+        let mine = self.shared.replace(used);
+        // Once for each leader that is lost; not for each try while there is none.
+        if mine && matches!(used.peek(), Some(Ok(_))) {
             let said = match answers {
                 Err(error) => Some(error),
                 Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err()),
