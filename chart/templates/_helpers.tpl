@@ -73,6 +73,13 @@ labels: {{- include "task-scheduler.labels" . | nindent 2 }}
 {{- end -}}
 {{- end -}}
 
+{{/* The account of the workers' pods: their own where they speak to Kubernetes; empty for that of all pods. */}}
+{{- define "task-scheduler.worker.account" -}}
+{{- if .Values.worker.deletionCost.enabled -}}
+{{- include "task-scheduler.name" (dict "root" . "component" "worker") -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "task-scheduler.podSecurityContext" -}}
 {{- toYaml .Values.podSecurityContext -}}
 {{- end -}}

@@ -9,7 +9,7 @@ for our ServiceAccount, for a hook that runs before there is one.
 {{- $root := .root -}}
 {{- $values := .values -}}
 serviceAccountName: {{ .account | default (include "task-scheduler.serviceAccountName" $root) }}
-# Nothing here speaks to Kubernetes.
+# No token: the one component that speaks to Kubernetes, if told to, mounts its own.
 automountServiceAccountToken: false
 # Variables such as REDIS_PORT=tcp://… would be taken for settings.
 enableServiceLinks: false

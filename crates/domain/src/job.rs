@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Entry, Epoch, JobId, JobSpec, Sequence, State, Timestamp, WorkerId, clock, limits};
+use crate::text::cut;
+use crate::{Entry, Epoch, JobId, JobSpec, Progress, Sequence, State, Timestamp, WorkerId, clock, limits};
 
 /// Why an attempt, or the job, failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +27,6 @@ impl JobFailure {
             retryable,
         }
     }
-}
-
-fn cut(text: &str, longest: usize) -> String {
-    let end = (0..=longest.min(text.len()))
-        .rev()
-        .find(|&at| text.is_char_boundary(at))
-        .unwrap_or(0);
-    text[..end].replace('\0', "\u{fffd}")
 }
 
 /// One job: what was asked, and what has become of it.
@@ -70,6 +63,8 @@ pub struct Job {
     pub result: Option<String>,
     /// The latest failure.
     pub error: Option<JobFailure>,
+    /// How far its latest attempts came, as far as they said.
+    pub progress: Option<Progress>,
     /// W3C `traceparent` of the submitting request.
     pub trace: Option<String>,
 }
@@ -101,6 +96,7 @@ impl Job {
             worker: None,
             result: None,
             error: None,
+            progress: None,
             trace: new.trace,
         }
     }

@@ -36,5 +36,9 @@ pub const DEFAULT_PAGE: usize = 50;
 pub const MAX_PAGE: usize = 1_000;
 /// Longest error message kept, bytes; longer ones are cut.
 pub const MAX_ERROR_BYTES: usize = 4 << 10;
+/// Longest message about an attempt's progress, bytes; longer ones are cut.
+pub const MAX_PROGRESS_BYTES: usize = 1 << 10;
+/// Largest checkpoint, bytes: 64 KiB. A longer one is refused, and the one before is kept.
+pub const MAX_CHECKPOINT_BYTES: usize = 64 << 10;
 /// Longest wait that a retry policy may name: 24 hours.
 pub const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(24 * 3600);

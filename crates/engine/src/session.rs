@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use scheduler_domain::{Entry, Job, JobId, JobSpec, Lease, Timestamp, WorkerId};
 use scheduler_queue::{Hint, Served};
-use scheduler_store::Running;
+use scheduler_store::{Note, Running};
 use tokio::sync::broadcast;
 
 use crate::engine::Parts;
@@ -95,6 +95,14 @@ impl Session {
             .store
             .mark_running(self.0.parts.clock.now(), running)
             .await?)
+    }
+
+    /// Keeps what attempts note of their progress. What an attempt notes that is no longer this worker's is dropped.
+    ///
+    /// # Errors
+    /// The store's failure; noting the same again is safe.
+    pub async fn note_progress(&self, notes: Vec<Note>) -> Result<(), Error> {
+        Ok(self.0.parts.store.note(notes).await?)
     }
 
     /// Cancels as they happen ([`Hint::Cancelled`]); other hints are to be ignored.

@@ -21,6 +21,7 @@ pub mod hand_out;
 pub mod idempotency;
 pub mod jobs;
 pub mod list;
+pub mod note;
 pub mod purge;
 pub mod read;
 pub mod redrive;
@@ -99,6 +100,10 @@ macro_rules! conformance {
             read::what_is_loaded_is_bounded_in_bytes_and_the_rest_is_left,
             running::a_long_attempt_is_shown_as_running,
             running::a_lease_that_is_worth_nothing_is_returned,
+            note::what_an_attempt_notes_is_there_for_the_next_one,
+            note::only_the_attempt_that_is_out_may_note,
+            note::the_last_note_of_a_batch_holds,
+            note::the_longest_note_comes_back_as_it_was,
             finish::a_success_ends_the_job,
             finish::a_fatal_failure_and_a_last_one_end_the_job,
             finish::a_retry_waits_under_the_next_epoch,

@@ -33,7 +33,7 @@ pub use error::Error;
 pub use memory::MemoryStore;
 pub use model::{
     Cancelled, Cursor, DEFAULT_CALL_TIMEOUT, Deleted, Due, DueCursor, Filter, HandOut, HandOutCause,
-    HandedOut, ListQuery, Loaded, Page, Redriven, Report, ReportKind, Running, Submitted, Verdict,
+    HandedOut, ListQuery, Loaded, Note, Page, Redriven, Report, ReportKind, Running, Submitted, Verdict,
 };
 pub use postgres::{PostgresOptions, PostgresStore};
 
@@ -53,7 +53,7 @@ pub trait Jobs: Send + Sync {
 
     /// Of the jobs claimed, those that are still open under the epoch they were claimed at, in any order.
     ///
-    /// Their payloads have at most `most_bytes` together, or it is one job alone; the memory that this takes is bounded by as much.
+    /// Their payloads and checkpoints have at most `most_bytes` together, or it is one job alone; the memory that this takes is bounded by as much.
     /// Those that did not fit are left for another time.
     async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error>;
 
@@ -67,6 +67,10 @@ pub trait Jobs: Send + Sync {
     /// Writes RUNNING for attempts that have run for a while, so that readers see it, and returns those whose lease is
     /// worth nothing any more: finished, cancelled, or handed out under a higher epoch. Already RUNNING ones are only checked.
     async fn mark_running(&self, now: Timestamp, running: Vec<Running>) -> Result<Vec<JobId>, Error>;
+
+    /// Keeps what running attempts note of their progress, for readers and for the attempt after them. Of several on one attempt
+    /// the last holds; those on a job that is final, gone or at another epoch change nothing, as with reports.
+    async fn note(&self, notes: Vec<Note>) -> Result<(), Error>;
 
     /// Cancels an open job.
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error>;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scheduler_domain::{
-    Entry, Epoch, Job, JobFailure, JobId, JobType, Priority, QueueName, State, Timestamp, WorkerId,
+    Entry, Epoch, Job, JobFailure, JobId, JobType, Priority, Progress, QueueName, State, Timestamp, WorkerId,
 };
 
 /// What became of a submitted job.
@@ -29,14 +29,15 @@ pub struct Loaded {
     pub jobs: Vec<Job>,
     /// Those that did not fit; whether they are still open is not known of all.
     pub left: Vec<JobId>,
-    /// Bytes of the payloads of `jobs`.
+    /// Bytes of the payloads and checkpoints of `jobs`.
     bytes: usize,
 }
 
 impl Loaded {
     /// Adds `job` if it fits into `most_bytes`, or is the first.
     pub(crate) fn offer(&mut self, job: Job, most_bytes: usize) {
-        let size = job.spec.payload.len();
+        let checkpoint = job.progress.as_ref().and_then(Progress::checkpoint);
+        let size = job.spec.payload.len() + checkpoint.map_or(0, str::len);
         if self.jobs.is_empty() || self.bytes.saturating_add(size) <= most_bytes {
             self.bytes += size;
             self.jobs.push(job);
@@ -127,6 +128,17 @@ pub struct Running {
     pub worker: WorkerId,
     /// Since when.
     pub started_at: Timestamp,
+}
+
+/// What a running attempt says of its progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Which job.
+    pub id: JobId,
+    /// The epoch it was claimed under.
+    pub epoch: Epoch,
+    /// How far it is, in the place of what was noted before.
+    pub progress: Progress,
 }
 
 /// What became of a cancel.

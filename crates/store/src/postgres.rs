@@ -21,6 +21,7 @@ mod list;
 mod load;
 mod mark_running;
 mod migrate;
+mod note;
 mod ping;
 mod purge;
 mod redrive;
@@ -39,7 +40,7 @@ use self::call::Db;
 pub use self::connect::PostgresOptions;
 use crate::{
     Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
-    Maintenance, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
+    Maintenance, Note, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
 };
 
 /// A store in CockroachDB or PostgreSQL. Cloning it is cheap and shares the connections.
@@ -80,6 +81,10 @@ impl Jobs for PostgresStore {
                 mark_running::mark_running(db, now, running)
             })
             .await
+    }
+
+    async fn note(&self, notes: Vec<Note>) -> Result<(), Error> {
+        self.db.call("note", move |db| note::note(db, notes)).await
     }
 
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {

@@ -5,7 +5,7 @@ use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, Shard, Timestamp};
 
 use crate::{
     Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
-    Maintenance, MemoryStore, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
+    Maintenance, MemoryStore, Note, Page, Purged, Redriven, Report, Running, Submitted, Verdict,
 };
 
 /// What goes wrong: asked before the store is, and an error is the answer in its stead.
@@ -24,6 +24,14 @@ pub trait Faults: Send + Sync {
     /// # Errors
     /// What the caller is to get.
     fn finish(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Before notes of progress are stored.
+    ///
+    /// # Errors
+    /// What the caller is to get.
+    fn note(&self, _notes: &[Note]) -> Result<(), Error> {
         Ok(())
     }
 }
@@ -58,6 +66,11 @@ impl<F: Faults> Jobs for FaultyStore<F> {
 
     async fn mark_running(&self, now: Timestamp, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
         self.inner.mark_running(now, running).await
+    }
+
+    async fn note(&self, notes: Vec<Note>) -> Result<(), Error> {
+        self.faults.note(&notes)?;
+        self.inner.note(notes).await
     }
 
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, error};
 
+use crate::notes::Notes;
 use crate::{JobContext, JobError, Registry};
 
 /// How long a handler that was told to stop may take to do so before its future is dropped.
@@ -34,12 +35,13 @@ pub(crate) async fn run(
     payload: String,
     timeout: Duration,
     stops: Stops<'_>,
+    notes: Notes,
     span: Span,
 ) -> Outcome {
     let deadline = Instant::now() + timeout;
     // Whatever the handler spawned and tied to the token ends with the attempt.
     let _over = stops.asked.clone().drop_guard();
-    let context = JobContext::new(job, deadline, span.clone(), stops.asked.clone());
+    let context = JobContext::new(job, deadline, span.clone(), stops.asked.clone(), notes);
     let mut handler = registry.call(context, payload);
     let outcome = {
         let attempt = AssertUnwindSafe(&mut handler).catch_unwind();

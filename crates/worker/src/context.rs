@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use scheduler_domain::{Epoch, Job, JobId, JobType, QueueName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
+
+use crate::JobError;
+use crate::notes::Notes;
 
 /// One attempt at a job, as its handler sees it.
 #[derive(Debug, Clone)]
@@ -30,10 +35,17 @@ pub struct JobContext {
     /// The attempt's span, for instrumenting what the handler spawns.
     pub span: Span,
     cancellation: CancellationToken,
+    notes: Notes,
 }
 
 impl JobContext {
-    pub(crate) fn new(job: &Job, deadline: Instant, span: Span, cancellation: CancellationToken) -> Self {
+    pub(crate) fn new(
+        job: &Job,
+        deadline: Instant,
+        span: Span,
+        cancellation: CancellationToken,
+        notes: Notes,
+    ) -> Self {
         Self {
             id: job.id,
             job_type: job.spec.job_type.clone(),
@@ -45,7 +57,37 @@ impl JobContext {
             deadline,
             span,
             cancellation,
+            notes,
         }
+    }
+
+    /// Says how much is done, 0 … 100, and what, in at most 1 KiB. Shown with the job; written at most once a second.
+    pub fn progress(&self, percent: u8, message: &str) {
+        self.notes.set(percent, message);
+    }
+
+    /// Notes where the next attempt can go on, should this one be handed back, fail or be lost. Written within a second, and in
+    /// any case before the job is handed back or its failure is reported.
+    ///
+    /// # Errors
+    /// A fatal one, when it is not JSON or has more than 64 KiB; the checkpoint of before is kept.
+    pub fn checkpoint(&self, state: &impl Serialize) -> Result<(), JobError> {
+        let refused = |error: &dyn std::error::Error| JobError::fatal(error.to_string()).kind("checkpoint");
+        let json = serde_json::to_string(state).map_err(|error| refused(&error))?;
+        self.notes.keep(json).map_err(|error| refused(&error))
+    }
+
+    /// The latest checkpoint that was noted, by this attempt or one before it.
+    ///
+    /// # Errors
+    /// A fatal one, when what was noted is no `T`.
+    pub fn resume<T: DeserializeOwned>(&self) -> Result<Option<T>, JobError> {
+        let Some(json) = self.notes.checkpoint() else {
+            return Ok(None);
+        };
+        serde_json::from_str(&json).map(Some).map_err(|error| {
+            JobError::fatal(format!("the checkpoint cannot be read: {error}")).kind("checkpoint")
+        })
     }
 
     /// Completes when the attempt should stop: the job was cancelled or handed elsewhere, or the worker has to go.

@@ -30,11 +30,13 @@
 
 mod attempt;
 mod context;
+mod deletion_cost;
 mod error;
 mod handler;
 pub mod handlers;
 mod history;
 pub mod metrics;
+mod notes;
 mod process;
 mod registry;
 mod runner;

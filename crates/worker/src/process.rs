@@ -7,6 +7,7 @@ use scheduler_engine::{Engine, Keep};
 use scheduler_service::config::Role;
 use scheduler_service::run::{self, Context};
 
+use crate::deletion_cost::DeletionCost;
 use crate::{Options, Registry, metrics, runner};
 
 /// A whole worker process called `name`, from its arguments to its exit code: `handlers` makes the registry.
@@ -43,6 +44,12 @@ pub async fn run_engine(context: Context, registry: Registry, engine: Engine) ->
     scheduler_service::metrics::describe(metrics::METRICS);
     let options = Options::from_config(&context.config.worker, &context.instance).context("worker.queues")?;
     let stop = context.shutdown.stop();
+    let cost = DeletionCost::new(&context.config.worker.deletion_cost).context("worker.deletion_cost")?;
+    if let Some(cost) = cost {
+        // Beside the worker, not one of the parts without which the process is not whole; ends with the drain, for a pod that is on
+        // its way out is not chosen again.
+        tokio::spawn(cost.keep(options.busy.subscribe(), stop.drain.clone()));
+    }
     context
         .tasks
         .spawn("worker", runner::run(engine.clone(), registry, options, stop));

@@ -6,6 +6,7 @@
 //! heartbeat renews all leases; while it fails, nothing is taken and nothing begins
 //! cancel stops attempts that are not wanted any more
 //! tend gives back what waits too long
+//! note stores what attempts say of their progress
 //! ```
 //!
 //! To add something that goes on beside the attempts: write it as an `async fn(Arc<Shared>, CancellationToken)` in a file of its
@@ -17,6 +18,7 @@ mod drain;
 mod heartbeat;
 mod held;
 mod intake;
+mod note;
 mod options;
 mod pace;
 mod pulse;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 
 use scheduler_domain::WorkerId;
 use scheduler_engine::{Engine, Session};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
@@ -54,6 +56,7 @@ struct Shared {
     meters: Meters,
     pool_size: usize,
     claim_batch: usize,
+    busy: watch::Sender<usize>,
     buffer: Buffer,
     held: Held,
     pace: Pace,
@@ -73,6 +76,7 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
         pool_size,
         claim_batch,
         served,
+        busy,
         drain_grace,
     } = options;
     let worker = WorkerId::new(&instance, engine.entropy().uuid());
@@ -83,6 +87,7 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
         registry,
         pool_size,
         claim_batch,
+        busy,
         buffer: Buffer::default(),
         held: Held::default(),
         pace: Pace::new(pool_size),
@@ -99,6 +104,7 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
     beside.spawn(cancel::hear(Arc::clone(&shared), over.clone()));
     beside.spawn(cancel::ask(Arc::clone(&shared), over.clone()));
     beside.spawn(tend::tend(Arc::clone(&shared), over.clone()));
+    beside.spawn(note::write(Arc::clone(&shared), over.clone()));
 
     shared.session.opens(pool_size);
     let slots = TaskTracker::new();

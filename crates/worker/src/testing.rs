@@ -12,6 +12,7 @@ use tracing::Span;
 
 use crate::Registry;
 use crate::attempt::{self, Outcome, Stops};
+use crate::notes::Notes;
 
 /// A job of this type that has used up `attempts`.
 pub(crate) fn job(job_type: &str, attempts: u32) -> Job {
@@ -54,5 +55,15 @@ pub(crate) async fn attempt(
         forced: &CancellationToken::new(),
     };
     let timeout = Duration::from_secs(3_600);
-    attempt::run(registry, job, payload.to_string(), timeout, stops, Span::none()).await
+    let notes = Notes::after(job.progress.as_ref());
+    attempt::run(
+        registry,
+        job,
+        payload.to_string(),
+        timeout,
+        stops,
+        notes,
+        Span::none(),
+    )
+    .await
 }

@@ -1,6 +1,6 @@
 //! To the wire.
 
-use scheduler_domain::{Attempt, Job, JobFailure, State, Timestamp};
+use scheduler_domain::{Attempt, Job, JobFailure, Progress, State, Timestamp};
 use scheduler_engine::Overview;
 use scheduler_proto::v1;
 
@@ -34,6 +34,14 @@ fn failure(error: JobFailure) -> v1::JobError {
     }
 }
 
+fn progress(progress: &Progress) -> v1::JobProgress {
+    v1::JobProgress {
+        percent: progress.percent().map(i32::from),
+        message: progress.message().to_owned(),
+        resumable: progress.checkpoint().is_some(),
+    }
+}
+
 /// A job as it stands.
 #[must_use]
 pub fn status(job: Job) -> v1::JobStatus {
@@ -59,6 +67,7 @@ pub fn status(job: Job) -> v1::JobStatus {
         sequence: job.sequence.0,
         labels: job.spec.options.labels.into_iter().collect(),
         crashes: number(job.crashes),
+        progress: job.progress.as_ref().map(progress),
     }
 }
 

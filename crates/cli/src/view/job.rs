@@ -32,6 +32,36 @@ impl JobError {
     }
 }
 
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct JobProgress {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    percent: Option<i32>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    message: String,
+    resumable: bool,
+}
+
+impl From<v1::JobProgress> for JobProgress {
+    fn from(progress: v1::JobProgress) -> Self {
+        Self {
+            percent: progress.percent,
+            message: progress.message,
+            resumable: progress.resumable,
+        }
+    }
+}
+
+impl JobProgress {
+    fn text(&self) -> String {
+        let percent = self.percent.map(|percent| format!("{percent} %"));
+        let message = Some(self.message.clone()).filter(|message| !message.is_empty());
+        let resumable = self.resumable.then(|| "can be resumed".to_owned());
+        let said = [percent, message, resumable];
+        said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// A job as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Job {
@@ -56,6 +86,8 @@ pub(crate) struct Job {
     finished_at: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     worker_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<JobProgress>,
     #[serde(skip_serializing_if = "String::is_empty")]
     result_json: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -94,6 +126,7 @@ impl From<v1::JobStatus> for Job {
             started_at: time(job.started_at.as_ref()),
             finished_at: finished.map(written),
             worker_id: job.worker_id,
+            progress: job.progress.map(JobProgress::from),
             result_json: job.result_json,
             last_error: job.last_error,
             error: job.error.map(JobError::from),
@@ -170,6 +203,10 @@ impl Item for Job {
             ("started", optional(&self.started_at)),
             ("finished", optional(&self.finished_at)),
             ("worker", self.worker_id.clone()),
+            (
+                "progress",
+                self.progress.as_ref().map(JobProgress::text).unwrap_or_default(),
+            ),
             ("labels", labels.join(" ")),
             (
                 "error",
@@ -251,6 +288,29 @@ pub(super) mod tests {
         assert!(text.contains("labels    team=a\n"), "{text}");
         assert!(text.ends_with("error     boom: it broke"), "{text}");
         assert!(!text.contains("worker"), "{text}");
+    }
+
+    #[test]
+    fn progress_is_told_in_a_line() {
+        let with = |percent, message: &str, resumable| {
+            let progress = v1::JobProgress {
+                percent,
+                message: message.to_owned(),
+                resumable,
+            };
+            let status = v1::JobStatus {
+                progress: Some(progress),
+                ..status()
+            };
+            Item::text(&Job::from(status), false)
+        };
+        let text = with(Some(40), "page 4 of 10", true);
+        assert!(
+            text.contains("progress  40 %, page 4 of 10, can be resumed\n"),
+            "{text}"
+        );
+        assert!(with(None, "", true).contains("progress  can be resumed\n"));
+        assert!(with(Some(40), "", false).contains("progress  40 %\n"));
     }
 
     #[test]

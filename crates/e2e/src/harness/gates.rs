@@ -15,6 +15,7 @@ const CALLS: &[&str] = &[
     "store.load",
     "store.finish",
     "store.mark_running",
+    "store.note",
     "store.cancel",
     "store.redrive",
     "store.delete",

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, Shard, Timestamp};
 use scheduler_store::{
     Cancelled, Cursor, Deleted, Due, DueCursor, Error, HandOut, HandedOut, Jobs, ListQuery, Loaded,
-    Maintenance, Page, Purged, Redriven, Report, Running, SharedStore, Submitted, Verdict,
+    Maintenance, Note, Page, Purged, Redriven, Report, Running, SharedStore, Submitted, Verdict,
 };
 
 use super::{Gates, Planted};
@@ -68,6 +68,10 @@ impl Jobs for Between {
     async fn mark_running(&self, now: Timestamp, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
         let mark = self.store.mark_running(now, running);
         self.gates.around("store.mark_running", mark).await
+    }
+
+    async fn note(&self, notes: Vec<Note>) -> Result<(), Error> {
+        self.gates.around("store.note", self.store.note(notes)).await
     }
 
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {

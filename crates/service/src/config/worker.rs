@@ -33,6 +33,23 @@ section! {
         http_call: HttpCall;
         /// The `db_tx` handler.
         db_tx: DbTx;
+        /// Which pods Kubernetes ends first.
+        deletion_cost: DeletionCost;
+    }
+}
+
+section! {
+    /// A hint to Kubernetes that a worker with fewer running jobs is to go first when pods are taken away: the pod's annotation
+    /// `controller.kubernetes.io/pod-deletion-cost` is kept at the number of jobs that it runs.
+    pub struct DeletionCost at "worker.deletion_cost" {
+        /// Name of this process's pod. Without it, no hint is given.
+        pod: Option<String> = None;
+        /// Time between two looks. Each changes the pod, if the number has changed: keep it long where there are many workers.
+        interval: Duration = Duration::from_secs(10), in Duration::from_secs(1)..=Duration::from_hours(1);
+        /// The Kubernetes API: `https://host:port`.
+        url: String = "https://kubernetes.default.svc".to_owned();
+        /// Folder with the files `token`, `ca.crt` and `namespace` of a service account that may patch pods.
+        credentials: String = "/var/run/secrets/kubernetes.io/serviceaccount".to_owned();
     }
 }
 

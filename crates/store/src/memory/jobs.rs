@@ -7,8 +7,8 @@ use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, State as JobState, Ti
 
 use super::MemoryStore;
 use crate::{
-    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Loaded, Page, Redriven, Report, Running, Submitted,
-    Verdict, transition,
+    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Loaded, Note, Page, Redriven, Report, Running,
+    Submitted, Verdict, transition,
 };
 
 #[async_trait]
@@ -80,6 +80,17 @@ impl Jobs for MemoryStore {
             }
         }
         Ok(lost)
+    }
+
+    async fn note(&self, notes: Vec<Note>) -> Result<(), Error> {
+        let mut state = self.lock();
+        for note in notes {
+            if let Some(mut job) = state.open_at(note.id, note.epoch).cloned() {
+                job.progress = Some(note.progress);
+                state.put(job);
+            }
+        }
+        Ok(())
     }
 
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {

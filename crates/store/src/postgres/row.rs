@@ -2,8 +2,8 @@
 
 use chrono::SubsecRound as _;
 use scheduler_domain::{
-    Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, Sequence, State,
-    Timestamp, WorkerId,
+    Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Priority, Progress, QueueName, Sequence,
+    State, Timestamp, WorkerId,
 };
 use sqlx::FromRow as _;
 use sqlx::postgres::PgRow;
@@ -23,7 +23,8 @@ macro_rules! job_columns {
     () => {
         "jobs.id, jobs.state, jobs.epoch, jobs.attempts, jobs.crashes, jobs.max_attempts, jobs.sequence, \
          jobs.created_at, jobs.updated_at, jobs.run_at, jobs.started_at, jobs.finished_at, jobs.priority, \
-         jobs.type, jobs.queue, jobs.payload, jobs.options, jobs.trace, jobs.worker, jobs.result, jobs.error"
+         jobs.type, jobs.queue, jobs.payload, jobs.options, jobs.trace, jobs.worker, jobs.result, jobs.error, \
+         jobs.progress"
     };
 }
 pub(super) use job_columns;
@@ -52,6 +53,7 @@ struct JobRow {
     worker: Option<String>,
     result: Option<Vec<u8>>,
     error: Option<String>,
+    progress: Option<String>,
 }
 
 /// Reads a row that has [`job_columns`].
@@ -118,6 +120,10 @@ impl TryFrom<JobRow> for Job {
                 .error
                 .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("error")))
                 .transpose()?,
+            progress: row
+                .progress
+                .map(|json| serde_json::from_str(&json).map_err(|_| corrupt("progress")))
+                .transpose()?,
             trace: row.trace,
         })
     }
@@ -178,6 +184,14 @@ pub(super) fn options_column(options: &JobOptions) -> Result<Option<String>, Err
 pub(super) fn error_column(failure: &JobFailure) -> Result<String, Error> {
     serde_json::to_string(failure).map_err(|source| Error::Refused {
         context: "write the error of a job",
+        source: source.into(),
+    })
+}
+
+/// The `progress` column.
+pub(super) fn progress_column(progress: &Progress) -> Result<String, Error> {
+    serde_json::to_string(progress).map_err(|source| Error::Refused {
+        context: "write the progress of a job",
         source: source.into(),
     })
 }

@@ -1,6 +1,9 @@
-//! `sleep` {"ms"}: a job that takes its time.
+//! `sleep` {"ms", "resume"}: a job that takes its time. With `resume` it notes how long it has slept, and the attempt that goes on
+//! after a hand-back sleeps only what is left.
 
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::{Handler, JobContext, JobError};
 
@@ -9,7 +12,12 @@ use crate::{Handler, JobContext, JobError};
 #[serde(deny_unknown_fields)]
 pub struct Args {
     ms: u64,
+    #[serde(default)]
+    resume: bool,
 }
+
+/// Time between two notes.
+const NOTED: Duration = Duration::from_millis(500);
 
 /// Sleeps, unless cancelled.
 #[derive(Debug, Clone, Copy)]
@@ -21,10 +29,39 @@ impl Handler for Sleep {
     type Output = ();
 
     async fn run(&self, job: JobContext, args: Args) -> Result<(), JobError> {
+        let whole = Duration::from_millis(args.ms);
+        let slept = match args.resume {
+            true => Duration::from_millis(job.resume()?.unwrap_or(0)),
+            false => Duration::ZERO,
+        };
+        let sleeping = tokio::time::sleep(whole.saturating_sub(slept));
+        let noting = async {
+            if args.resume {
+                note(&job, whole, slept).await
+            } else {
+                std::future::pending().await
+            }
+        };
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(args.ms)) => Ok(()),
+            () = sleeping => Ok(()),
             () = job.cancelled() => Err(JobError::cancelled()),
+            Err(refused) = noting => Err(refused),
         }
+    }
+}
+
+/// Notes again and again how long it has been, `before` this attempt and in it.
+async fn note(job: &JobContext, whole: Duration, before: Duration) -> Result<(), JobError> {
+    let begun = Instant::now();
+    loop {
+        tokio::time::sleep(NOTED).await;
+        let slept = before + begun.elapsed();
+        let percent = slept.as_millis() * 100 / whole.as_millis().max(1);
+        job.checkpoint(&slept.as_millis())?;
+        job.progress(
+            u8::try_from(percent).unwrap_or(100),
+            &format!("slept {slept:.1?} of {whole:.1?}"),
+        );
     }
 }
 
@@ -57,5 +94,21 @@ mod tests {
         .await;
         assert_eq!(stopped.unwrap_err().kind, "cancelled");
         assert_eq!(begun.elapsed(), Duration::from_millis(1_500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_sleeps_what_earlier_attempts_have_left() {
+        let registry = Registry::new().handler(Sleep);
+        let mut job = testing::job("sleep", 0);
+        let mut progress = scheduler_domain::Progress::default();
+        progress.keep("1200".to_owned()).unwrap();
+        job.progress = Some(progress);
+        for (resume, left) in [(true, 300), (false, 1_500)] {
+            let begun = Instant::now();
+            let args = json!({"ms": 1_500, "resume": resume});
+            let never = CancellationToken::new();
+            testing::attempt(&registry, &job, &args, &never).await.unwrap();
+            assert_eq!(begun.elapsed(), Duration::from_millis(left));
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::{Shared, Stop};
+use super::{Shared, Stop, note};
 use crate::history;
 
 /// How long a step may take, and how long when everything must stop at once.
@@ -26,7 +26,7 @@ const RELEASE: Bound = bound(2_000, 300);
 const REACT: Bound = bound(1_000, 0);
 /// Handlers whose future is dropped are gone at once, unless one blocks its thread.
 const DROP: Bound = bound(250, 250);
-/// Reports on their way: handing back what is finished would run it again.
+/// Reports on their way, for handing back what is finished would run it again; and what attempts noted last.
 const REPORT: Bound = bound(1_500, 500);
 /// Handing back what has begun.
 const HAND_BACK: Bound = bound(1_500, 500);
@@ -66,7 +66,18 @@ pub(super) async fn leave(shared: &Shared, slots: &TaskTracker, stop: &Stop, gra
         }
     }
     shared.reporting.close();
-    within(REPORT, stop, shared.reporting.wait()).await;
+    let noted = async {
+        if let Err(error) = note::store(shared).await {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "progress not stored, what is handed back begins from what was stored before"
+            );
+        }
+    };
+    let recorded = async {
+        tokio::join!(shared.reporting.wait(), noted);
+    };
+    within(REPORT, stop, recorded).await;
     let begun = shared.held.take_begun(shared.session.worker());
     info!(worker = %shared.session.worker(), handed_back = begun.len(), "worker stops");
     shared.meters.handed_back(begun.len());

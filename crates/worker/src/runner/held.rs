@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Timestamp, WorkerId};
 use scheduler_engine::Taken;
-use scheduler_store::Running;
+use scheduler_store::{Note, Running};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::notes::Notes;
 
 /// Why an attempt is told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +34,14 @@ enum Stage {
     /// In a slot.
     Running(Attempt),
     /// Its attempt has ended; the store may not know yet.
-    Ended { started_at: Timestamp },
+    Ended { started_at: Timestamp, notes: Notes },
 }
 
 struct Attempt {
     begun: Instant,
     started_at: Timestamp,
     stop: CancellationToken,
+    notes: Notes,
     why: Option<Why>,
 }
 
@@ -80,8 +83,13 @@ impl Held {
         }
     }
 
-    /// A job leaves the buffer for a slot. `None` when it is not held any more: do not run it.
-    pub(super) fn start(&self, entry: &Entry, started_at: Timestamp) -> Option<CancellationToken> {
+    /// A job leaves the buffer for a slot, where it will write `notes`. `None` when it is not held any more: do not run it.
+    pub(super) fn start(
+        &self,
+        entry: &Entry,
+        started_at: Timestamp,
+        notes: Notes,
+    ) -> Option<CancellationToken> {
         let mut held = self.lock();
         let job = held
             .get_mut(&entry.id)
@@ -91,6 +99,7 @@ impl Held {
             begun: Instant::now(),
             started_at,
             stop: stop.clone(),
+            notes,
             why: None,
         });
         Some(stop)
@@ -105,7 +114,8 @@ impl Held {
         };
         let attempt = job.attempt()?;
         let (why, started_at) = (attempt.why, attempt.started_at);
-        job.stage = Stage::Ended { started_at };
+        let notes = attempt.notes.clone();
+        job.stage = Stage::Ended { started_at, notes };
         why
     }
 
@@ -185,6 +195,24 @@ impl Held {
             })
     }
 
+    /// What attempts have noted since it was asked for last, each with where to say that it could not be stored.
+    pub(super) fn notes(&self) -> Vec<(Note, Notes)> {
+        let held = self.lock();
+        let fresh = held.values().filter_map(|job| {
+            let notes = match &job.stage {
+                Stage::Waiting => return None,
+                Stage::Running(Attempt { notes, .. }) | Stage::Ended { notes, .. } => notes,
+            };
+            let note = Note {
+                id: job.entry.id,
+                epoch: job.entry.epoch,
+                progress: notes.take()?,
+            };
+            Some((note, notes.clone()))
+        });
+        fresh.collect()
+    }
+
     /// Takes out what has not begun.
     pub(super) fn take_waiting(&self) -> Vec<Entry> {
         self.lock()
@@ -200,7 +228,7 @@ impl Held {
             let started_at = match job.stage {
                 Stage::Waiting => return None,
                 Stage::Running(attempt) => attempt.started_at,
-                Stage::Ended { started_at } => started_at,
+                Stage::Ended { started_at, .. } => started_at,
             };
             Some(Lease {
                 id,

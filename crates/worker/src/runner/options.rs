@@ -5,6 +5,7 @@ use std::time::Duration;
 use scheduler_domain::Invalid;
 use scheduler_queue::Served;
 use scheduler_service::config;
+use tokio::sync::watch;
 
 /// How a worker runs.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Options {
     pub claim_batch: usize,
     /// Which queues it takes from.
     pub served: Served,
+    /// Is told how many attempts run.
+    pub busy: watch::Sender<usize>,
     /// After the drain begins, running attempts have so long to finish before they are handed back.
     pub drain_grace: Duration,
 }
@@ -32,6 +35,7 @@ impl Options {
             pool_size: config.pool_size,
             claim_batch: config.claim_batch,
             served: Served::parse(&config.queues)?,
+            busy: watch::Sender::new(0),
             drain_grace: config.drain_grace,
         })
     }

@@ -7,8 +7,9 @@ use scheduler_store::{Report, ReportKind, Verdict};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{debug, error, warn};
 
-use super::Shared;
+use super::{Shared, note};
 use crate::history;
+use crate::notes::Notes;
 
 /// Delivers a report, and holds its lease and its permit until the store knows.
 pub(super) async fn deliver(
@@ -16,9 +17,13 @@ pub(super) async fn deliver(
     job: Job,
     entry: Entry,
     report: Report,
+    notes: Notes,
     _permit: OwnedSemaphorePermit,
 ) {
     let kind = report.verdict.clone();
+    if !matches!(kind, ReportKind::Succeeded { .. }) {
+        note::store_last(&shared, &entry, &notes).await;
+    }
     history::reports(shared.session.worker(), &entry, &kind);
     let delivered = shared.session.finish(report, entry.clone()).await;
     history::reported(shared.session.worker(), &entry, &delivered);

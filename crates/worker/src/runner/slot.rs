@@ -15,6 +15,7 @@ use super::Shared;
 use super::held::Why;
 use super::report;
 use crate::attempt::{self, Stops};
+use crate::notes::Notes;
 use crate::{history, verdict};
 
 /// Works until `drain`.
@@ -36,7 +37,8 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     let Taken { mut job, entry, .. } = taken;
     let clock = shared.engine.clock();
     let started_at = clock.now();
-    let Some(stop) = shared.held.start(&entry, started_at) else {
+    let notes = Notes::after(job.progress.as_ref());
+    let Some(stop) = shared.held.start(&entry, started_at, notes.clone()) else {
         shared.pace.went(1);
         return;
     };
@@ -56,7 +58,15 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     };
 
     let begun = Instant::now();
-    let running = attempt::run(&shared.registry, &job, payload, timeout, stops, span.clone());
+    let running = attempt::run(
+        &shared.registry,
+        &job,
+        payload,
+        timeout,
+        stops,
+        notes.clone(),
+        span.clone(),
+    );
     let outcome = running.instrument(span.clone()).await;
     let ran = begun.elapsed();
     shared.meters.ran(&job.spec.job_type, ran);
@@ -83,7 +93,7 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
         started_at,
         verdict,
     };
-    let delivery = report::deliver(Arc::clone(shared), job, entry, report, permit);
+    let delivery = report::deliver(Arc::clone(shared), job, entry, report, notes, permit);
     // Off the slot: the next job begins while this one's report waits for its batch.
     shared.reporting.spawn(delivery.instrument(span));
 }

@@ -23,6 +23,9 @@ pub(super) async fn tend(shared: Arc<Shared>, over: CancellationToken) {
         .is_some()
     {
         let (busy, slow) = shared.held.running(SLOW);
+        shared
+            .busy
+            .send_if_modified(|before| std::mem::replace(before, busy) != busy);
         shared.pace.slow(slow);
         shared
             .meters

@@ -13,4 +13,5 @@ mod faulty;
 mod heartbeat;
 mod outage;
 mod pool;
+mod progress;
 mod world;

@@ -79,6 +79,7 @@ impl World {
             pool_size,
             claim_batch: 1_000,
             served: Served::All,
+            busy: tokio::sync::watch::Sender::new(0),
             drain_grace: Duration::from_secs(10),
         };
         tokio::spawn(run(self.engine.clone(), registry, options, self.stop.clone()))

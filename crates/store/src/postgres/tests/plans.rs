@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use super::Database;
 use crate::postgres::{
-    attempts, cancel, delete, due, finish, get, hand_out, list, load, mark_running, purge, redrive, row,
-    submit,
+    attempts, cancel, delete, due, finish, get, hand_out, list, load, mark_running, note, purge, redrive,
+    row, submit,
 };
 
 /// Statements by the index that they must use.
@@ -26,6 +26,7 @@ const PLANS: [(&str, &[&str]); 6] = [
             load::LOAD,
             mark_running::MARK_RUNNING,
             mark_running::STILL_OPEN,
+            note::NOTE,
             purge::PURGE,
             redrive::REDRIVE,
         ],

@@ -1,0 +1,69 @@
+//! Stores what attempts note of their progress.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scheduler_domain::Entry;
+use scheduler_store::Note;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::Shared;
+use crate::notes::Notes;
+
+/// However often an attempt notes something, it is written once in this time.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Notes in one call.
+const BATCH: usize = 250;
+
+/// Stores what is new again and again, until `over`.
+pub(super) async fn write(shared: Arc<Shared>, over: CancellationToken) {
+    let mut failing = false;
+    while over
+        .run_until_cancelled(tokio::time::sleep(PERIOD))
+        .await
+        .is_some()
+    {
+        match store(&shared).await {
+            Ok(()) => failing = false,
+            Err(error) if !std::mem::replace(&mut failing, true) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "progress not stored, trying again"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Stores what all attempts have noted.
+pub(super) async fn store(shared: &Shared) -> Result<(), scheduler_engine::Error> {
+    let mut notes = shared.held.notes();
+    let mut outcome = Ok(());
+    while !notes.is_empty() {
+        let some = notes.split_off(notes.len().saturating_sub(BATCH));
+        let (notes, again): (Vec<Note>, Vec<Notes>) = some.into_iter().unzip();
+        if let Err(error) = shared.session.note_progress(notes).await {
+            again.iter().for_each(Notes::keep_fresh);
+            outcome = Err(error);
+        }
+    }
+    outcome
+}
+
+/// Stores what one attempt has noted, if that is not stored yet: before its failure is reported, for then it is too late.
+pub(super) async fn store_last(shared: &Shared, entry: &Entry, notes: &Notes) {
+    let Some(progress) = notes.take() else { return };
+    let note = Note {
+        id: entry.id,
+        epoch: entry.epoch,
+        progress,
+    };
+    if let Err(error) = shared.session.note_progress(vec![note]).await {
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "the last progress of an attempt is lost, the next one begins from what was stored before"
+        );
+    }
+}
