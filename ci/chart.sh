@@ -2,7 +2,7 @@
 # Everything that can be said of the chart without installing it. Goes on after a finding, and fails at the
 # end.
 #
-#   ci/chart.sh [CHECK]…   all when none is named: docs copies lint render golden bad unit envoy typed
+#   ci/chart.sh [CHECK]…   all when none is named: docs copies lint render golden bad unit envoy versions typed
 #   UPDATE_GOLDENS=1 ci/chart.sh      writes ci/golden anew; read the difference before committing it
 #   KUBECONFIG=… ci/chart.sh typed    has that cluster's API server check every object, and store none
 #
@@ -57,15 +57,16 @@ check_lint() {
   done
 }
 
+render_for() { # MINOR VALUES: nothing where the values say that they ask for a newer version
+  render "$2" --kube-version "v1.$1.0" 2>"$work/err" ||
+    grep -q 'Kubernetes 1\.3[5-7]' "$work/err" || { cat "$work/err" >&2 && return 1; }
+}
+
 # On every version of Kubernetes that there is, under another name, and as part of another chart.
 check_render() {
   local name version twice
   for name in "${names[@]}"; do
-    for version in 34 35 36 37; do
-      # The one experiment that asks for a newer version says so.
-      render "${cases[$name]}" --kube-version "v1.$version.0" >"$work/out" 2>"$work/err" ||
-        grep -q 'Kubernetes 1\.3[5-7]' "$work/err" || { cat "$work/err" && return 1; }
-    done
+    for version in 34 35 36 37; do render_for "$version" "${cases[$name]}" >"$work/out"; done
     render "${cases[$name]}" >"$work/once"
     render "${cases[$name]}" | cmp - "$work/once" || die "$name renders differently each time"
     # `replicas` belongs to whoever counts the pods.
@@ -193,7 +194,24 @@ for o in yaml.safe_load_all(sys.stdin):
   done
 }
 
-check_typed() { # unknown fields and wrong types, by the API server
+check_versions() { # unknown fields and wrong types, by the types of every version of Kubernetes
+  local name minor status=0
+  for minor in 34 35 36 37; do
+    for name in "${names[@]}"; do
+      render_for "$minor" "${cases[$name]}"
+      echo ---
+    done | python3 -c 'import json, sys, yaml
+for o in yaml.load_all(sys.stdin, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    if o: print(json.dumps(o))' >"$work/objects"
+    say "Kubernetes 1.$minor"
+    # Beside the workspace, for only one version can be built at a time.
+    cargo run --quiet --locked --manifest-path ci/typed/Cargo.toml --target-dir target/typed --features "v1_$minor" \
+      <"$work/objects" >&2 || status=1
+  done
+  return "$status"
+}
+
+check_typed() { # the same by an API server fields and wrong types, by the API server
   local name
   if [[ -z ${KUBECONFIG-} ]]; then
     skip 'typed check: KUBECONFIG names no cluster'
@@ -216,7 +234,7 @@ yaml.safe_dump_all(keep, sys.stdout)' "$("${kubectl[@]}" api-versions | tr '\n' 
 }
 
 checks=("$@")
-((${#checks[@]})) || checks=(docs copies lint render golden bad unit envoy typed)
+((${#checks[@]})) || checks=(docs copies lint render golden bad unit envoy versions typed)
 failed=()
 for name in "${checks[@]}"; do
   [[ $(type -t "check_$name") == function ]] || die "no such check: $name"

@@ -3,7 +3,8 @@
 # brings it up, builds the images from what cargo built, starts a PostgreSQL as the database from outside,
 # and takes all of it down again, also after a failure.
 #
-#   ci/cluster-e2e.sh [ARGUMENT OF ci/e2e.sh]…      on top of values/ci.yaml
+#   ci/cluster-e2e.sh                            values/ci.yaml; then values/scale-to-zero.yaml, with KEDA
+#   ci/cluster-e2e.sh ARGUMENT OF ci/e2e.sh…     values/ci.yaml and these, without KEDA
 #
 #   LOCAL_CLUSTER   folder with the programs `cluster` and `image`     [../shared/cluster]
 #   PROFILE         which of cargo's builds goes into the images       [debug]
@@ -29,6 +30,16 @@ have go || skip "there is no Go to build the cluster's programs with"
 local_cluster=$(realpath "$local_cluster")
 target=$(cargo metadata --format-version 1 --no-deps --offline | jq -r .target_directory)
 k() { "$local_cluster/cluster" exec kubectl "$@"; }
+
+# An empty database, and the namespace with nothing in it but its password; also where an earlier run has left something.
+empty_database() {
+  k delete --ignore-not-found --wait --filename ci/postgres.yaml >&2
+  k delete namespace task-scheduler --ignore-not-found --wait --timeout 120s >&2
+  k apply --filename ci/postgres.yaml >&2
+  k rollout status deployment/postgres --timeout 120s >&2
+  k create namespace task-scheduler >&2
+  k --namespace task-scheduler create secret generic scheduler-database --from-literal=password=scheduler >&2
+}
 
 # The node cannot reach registries: these stand in for the chart's images.
 images=(redis postgres envoy)
@@ -70,13 +81,7 @@ for name in "${!stage[@]}"; do
 done
 
 step 'database'
-# An empty one, also where an earlier run has left the cluster.
-k delete --ignore-not-found --wait --filename ci/postgres.yaml >&2
-k delete namespace task-scheduler --ignore-not-found --wait --timeout 120s >&2
-k apply --filename ci/postgres.yaml >&2
-k rollout status deployment/postgres --timeout 120s >&2
-k create namespace task-scheduler >&2
-k --namespace task-scheduler create secret generic scheduler-database --from-literal=password=scheduler >&2
+empty_database
 
 step 'e2e'
 export KUBECTL="$local_cluster/cluster exec kubectl" HELM="$local_cluster/cluster exec helm"
@@ -85,6 +90,21 @@ export GATEWAY=${GATEWAY:-10.10.0.1:30080} TSCTL=${TSCTL:-$target/$profile/tsctl
 # On a small machine, with programs that were built to be debugged, little load is much.
 export RATE=${RATE:-50} HPA_RATE=${HPA_RATE:-100}
 begun=yes
-ci/e2e.sh --values values/ci.yaml --set cockroachdb.external.host=postgres.default.svc \
-  --set cockroachdb.external.existingSecret=scheduler-database \
-  --set redis.image.repository=library/redis --set redis.image.tag=7.0 "$@"
+here=(--set cockroachdb.external.host=postgres.default.svc
+  --set cockroachdb.external.existingSecret=scheduler-database
+  --set redis.image.repository=library/redis --set redis.image.tag=7.0)
+ci/e2e.sh --values values/ci.yaml "${here[@]}" "$@"
+(($# == 0)) || exit 0
+
+step 'KEDA'
+status=0
+timeout --kill-after=30s "${BUILD_LIMIT:-25m}" "$local_cluster/cluster" keda >&2 || status=$?
+((status != 124)) || skip "KEDA was not built within ${BUILD_LIMIT:-25m}"
+begun=
+((status == 0)) || die "KEDA did not come up: status $status"
+empty_database
+
+step 'e2e with KEDA'
+begun=yes
+OUT=${OUT:-$cache/e2e}-keda ci/e2e.sh --values values/ci.yaml --values values/scale-to-zero.yaml "${here[@]}" \
+  --set worker.autoscaling.maxReplicas=6 --only install --only zero --only uninstall

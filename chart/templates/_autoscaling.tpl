@@ -137,7 +137,8 @@ or workers that are busy with the last jobs would be taken away.
 {{- $backlog := .values.autoscaling.keda.redisBacklog -}}
 {{- if $backlog.enabled -}}
 {{- $redis := .root.Values.redis -}}
-{{- $own := eq $redis.mode "standalone" -}}
+{{- $own := ne $redis.mode "external" -}}
+{{- $sentinels := include "task-scheduler.redis.sentinels" .root -}}
 {{- $address := printf "%s.%s.svc.%s:6379" (include "task-scheduler.redis.name" .root) .root.Release.Namespace .root.Values.clusterDomain -}}
 {{- if not $own }}{{ $address = printf "%s:%v" $redis.external.host $redis.external.port }}{{ end -}}
 {{- $names := list -}}
@@ -152,10 +153,18 @@ triggers:
 {{- range $index, $key := $keys }}
 {{- $name := printf "s%dk%d" $shard $index }}
 {{- $names = append $names $name }}
-  - type: redis
+  - type: redis{{ if $sentinels }}-sentinel{{ end }}
     name: {{ $name }}
     metadata:
+      {{- if $sentinels }}
+      addresses: {{ $sentinels | quote }}
+      sentinelMaster: {{ include "task-scheduler.redis.sentinelMaster" $.root | quote }}
+      {{- if include "task-scheduler.redis.sentinelPassword" $.root }}
+      sentinelPasswordFromEnv: SCHEDULER__REDIS__SENTINEL_PASSWORD
+      {{- end }}
+      {{- else }}
       address: {{ $address | quote }}
+      {{- end }}
       listName: {{ $key | quote }}
       listLength: {{ $backlog.jobsPerReplica | quote }}
       {{- if not $own }}

@@ -214,6 +214,35 @@ database is external.
 {{- include "task-scheduler.name" (dict "root" . "component" "redis") -}}
 {{- end -}}
 
+{{/* The StatefulSet of a Redis that fails over. */}}
+{{- define "task-scheduler.redis.sentinel.name" -}}
+{{- include "task-scheduler.redis.name" . }}-sentinel
+{{- end -}}
+
+{{/* Whom to ask which Redis leads, with commas; nothing where there is but one address. */}}
+{{- define "task-scheduler.redis.sentinels" -}}
+{{- if eq .Values.redis.mode "sentinel" -}}
+{{- range $i, $pod := splitList " " (include "task-scheduler.redis.sentinel.pods" .) }}{{ if $i }},{{ end }}{{ $pod }}:26379{{ end -}}
+{{- else if eq .Values.redis.mode "external" -}}
+{{- join "," .Values.redis.external.sentinels -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What they call the servers that they watch. */}}
+{{- define "task-scheduler.redis.sentinelMaster" -}}
+{{- if eq .Values.redis.mode "external" }}{{ .Values.redis.external.sentinelMaster }}{{ else }}scheduler{{ end -}}
+{{- end -}}
+
+{{/* Their own password: a reference to a Secret's key, or nothing. */}}
+{{- define "task-scheduler.redis.sentinelPassword" -}}
+{{- $redis := .Values.redis -}}
+{{- if and (eq $redis.mode "sentinel") $redis.auth.existingSecret -}}
+{name: {{ $redis.auth.existingSecret }}, key: {{ $redis.auth.passwordKey }}}
+{{- else if and (eq $redis.mode "external") $redis.external.sentinelPasswordKey -}}
+{name: {{ $redis.external.existingSecret }}, key: {{ $redis.external.sentinelPasswordKey }}}
+{{- end -}}
+{{- end -}}
+
 {{- define "task-scheduler.redis.env" -}}
 {{- $redis := .Values.redis -}}
 {{- $external := $redis.external -}}
@@ -221,8 +250,10 @@ database is external.
 - name: SCHEDULER__REDIS__URL
   valueFrom: {secretKeyRef: {name: {{ $external.existingSecret }}, key: {{ $external.urlKey }}}}
 {{- else if eq $redis.mode "external" -}}
+{{- if not $external.sentinels -}}
 - {name: SCHEDULER__REDIS__HOST, value: {{ $external.host | quote }}}
 - {name: SCHEDULER__REDIS__PORT, value: {{ $external.port | quote }}}
+{{ end -}}
 - {name: SCHEDULER__REDIS__DB, value: {{ $external.db | quote }}}
 {{- with $external.username }}
 - {name: SCHEDULER__REDIS__USERNAME, value: {{ . | quote }}}
@@ -232,11 +263,22 @@ database is external.
   valueFrom: {secretKeyRef: {name: {{ $external.existingSecret }}, key: {{ $external.passwordKey }}}}
 {{- end }}
 {{- else -}}
+{{- if eq $redis.mode "standalone" -}}
 - {name: SCHEDULER__REDIS__HOST, value: {{ include "task-scheduler.redis.name" . }}}
 - {name: SCHEDULER__REDIS__PORT, value: "6379"}
+{{- end }}
 {{- if $redis.auth.existingSecret }}
 - name: SCHEDULER__REDIS__PASSWORD
   valueFrom: {secretKeyRef: {name: {{ $redis.auth.existingSecret }}, key: {{ $redis.auth.passwordKey }}}}
+{{- end }}
+{{- end }}
+{{- with include "task-scheduler.redis.sentinels" . }}
+# Which of the servers leads is asked anew for each connection.
+- {name: SCHEDULER__REDIS__SENTINELS, value: {{ . | quote }}}
+- {name: SCHEDULER__REDIS__SENTINEL_MASTER, value: {{ include "task-scheduler.redis.sentinelMaster" $ | quote }}}
+{{- with include "task-scheduler.redis.sentinelPassword" $ }}
+- name: SCHEDULER__REDIS__SENTINEL_PASSWORD
+  valueFrom: {secretKeyRef: {{ . }}}
 {{- end }}
 {{- end }}
 {{- with $redis.keyPrefix }}
@@ -316,22 +358,34 @@ cockroachdb.decommission.toNodes is {{ $db.decommission.toNodes }}: it must be 3
 {{- end }}
 {{- end }}
 {{- $redis := .Values.redis }}
-{{- if eq $redis.mode "sentinel" }}
-redis.mode sentinel does not exist: our client asks no Sentinel who leads. Use standalone, whose loss costs seconds and no job, because everything in Redis is rebuilt from the database; or external, for a Redis that fails over behind one address.
-{{- else if eq $redis.mode "external" }}
+{{- if eq $redis.mode "external" }}
 {{- $external := $redis.external }}
 {{- if and $external.urlKey (not $external.existingSecret) }}
 redis.external.urlKey is set without redis.external.existingSecret: name the Secret that holds the URL.
 {{- end }}
-{{- if not (or $external.host $external.urlKey) }}
-redis.mode is external, but nothing says where: set redis.external.host, or existingSecret and urlKey.
+{{- if not (or $external.host $external.urlKey $external.sentinels) }}
+redis.mode is external, but nothing says where: set redis.external.host, or existingSecret and urlKey, or sentinels.
+{{- end }}
+{{- if and $external.host $external.sentinels }}
+redis.external.host and redis.external.sentinels are both set: the Sentinels say which host leads, so remove one.
+{{- end }}
+{{- if and $external.sentinelPasswordKey (not (and $external.sentinels $external.existingSecret)) }}
+redis.external.sentinelPasswordKey needs redis.external.sentinels, and redis.external.existingSecret, which holds it.
 {{- end }}
 {{- if and $external.host $external.urlKey }}
 redis.external.host and redis.external.urlKey are both set: the URL has a host of its own, so remove one.
 {{- end }}
 {{- else }}
-{{- if or $redis.external.host $redis.external.urlKey }}
-redis.external is filled in, but redis.mode is {{ $redis.mode }}: set redis.mode to external, or empty redis.external.host and urlKey.
+{{- if or $redis.external.host $redis.external.urlKey $redis.external.sentinels }}
+redis.external is filled in, but redis.mode is {{ $redis.mode }}: set redis.mode to external, or empty redis.external.host, urlKey and sentinels.
+{{- end }}
+{{- if eq $redis.mode "sentinel" }}
+{{- if not $redis.persistence.enabled }}
+redis.persistence.enabled is false, but redis.mode is sentinel: a leader that came back empty would have its replicas forget everything too, and a Sentinel its promises. Set it to true.
+{{- end }}
+{{- if not (mod (int $redis.sentinel.nodes) 2) }}
+redis.sentinel.nodes is {{ $redis.sentinel.nodes }}: an even number survives no more losses than the odd one below it. Set it to {{ sub (int $redis.sentinel.nodes) 1 | max 3 }} or {{ add1 (int $redis.sentinel.nodes) }}.
+{{- end }}
 {{- end }}
 {{- if not (or $redis.maxmemory (dig "limits" "memory" "" $redis.resources)) }}
 redis.resources.limits.memory is missing: set it, or redis.maxmemory, or Redis grows until the kernel ends it.

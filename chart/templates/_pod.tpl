@@ -128,7 +128,7 @@ livenessProbe:
 # The migration is a Job's; pods wait for it.
 - {name: SCHEDULER__DATABASE__MIGRATE_ON_START, value: "false"}
 {{ include "task-scheduler.database.env" . }}
-{{ include "task-scheduler.redis.env" . }}
+{{ include "task-scheduler.redis.env" . | trim }}
 {{- end -}}
 
 {{- define "task-scheduler.volumes" -}}

@@ -142,7 +142,7 @@ gateway.mode gatewayApi needs the kind GRPCRoute, which this cluster lacks: inst
 {{- $path := printf "%s.%s" $section $field }}
 {{- if hasKey $own $path }}
 config.{{ $path }} is not for config: {{ get $own $path }}.
-{{- else if and (has $section (list "database" "redis")) (has $field (list "url" "host" "port" "user" "username" "password" "database" "db" "sslmode" "ssl_root_cert")) }}
+{{- else if and (has $section (list "database" "redis")) (has $field (list "url" "host" "port" "user" "username" "password" "database" "db" "sslmode" "ssl_root_cert" "sentinels" "sentinel_master" "sentinel_password")) }}
 config.{{ $path }} is not for config: {{ ternary "set cockroachdb.external" "set redis.external" (eq $section "database") }}, with secrets by existingSecret.
 {{- else if or (eq $path "api.page_token_secret") (hasSuffix "_file" $field) }}
 config.{{ $path }} is a secret, and a ConfigMap is none: set it in {{ $section }}.extraEnv with secretKeyRef.

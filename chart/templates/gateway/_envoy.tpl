@@ -236,7 +236,7 @@ static_resources:
                   trusted_ca: {filename: /etc/envoy-client-ca/ca.crt}
                 {{- end }}
           {{- end }}
-    # For the kubelet and Prometheus: two pages of the administration, and no other.
+    # For the kubelet and Prometheus: two pages of the administration, and no other; and one of our own.
     - name: metrics
       address:
         socket_address: {address: 0.0.0.0, port_value: 9902}
@@ -256,6 +256,14 @@ static_resources:
                         - match: {path: /stats/prometheus, headers: [{name: ":method", string_match: {exact: GET}}]}
                           route: {cluster: admin}
                 http_filters:
+                  # Whether there is an API pod to send calls to.
+                  - name: envoy.filters.http.health_check
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.health_check.v3.HealthCheck
+                      pass_through_mode: false
+                      headers: [{name: ":path", string_match: {exact: /upstream}}]
+                      # In whole percent.
+                      cluster_min_healthy_percentages: {api: {value: 1}}
                   - name: envoy.filters.http.router
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router

@@ -75,8 +75,9 @@ pub struct Deps {
 
 /// Serves on `listener` until `stop` says so.
 ///
-/// When the drain begins, health says NOT_SERVING, and calls are still taken for the grace. Then nothing more is accepted, watches
-/// end, and calls in flight finish, for which they have as long as any call. An abort ends all that at once.
+/// When the drain begins, calls are still taken for the grace, and health says NOT_SERVING before it is over (see [`closes`]). Then
+/// nothing more is accepted, watches end, and calls in flight finish, for which they have as long as any call. An abort ends all
+/// that at once.
 ///
 /// # Errors
 /// When the listener fails, or the descriptor set cannot be served.
@@ -142,7 +143,12 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
     .await
 }
 
-/// Completes when calls are no longer taken: from the drain on health says that they should not be sent, until the grace is over.
+/// Completes when calls are no longer taken, at the end of the grace.
+///
+/// Health says that none should be sent only for the last third of it. A gateway that finds replicas by name learns in one answer
+/// which ones go and which ones have come, but later than it would learn by asking for health: told so at once, it would take out
+/// those that go before it knows the others, and have nobody to send calls to. Where nothing changes in the name, the third is what
+/// it has.
 pub(crate) async fn closes<S: NamedService>(
     health: HealthReporter,
     stop: Stop,
@@ -150,12 +156,13 @@ pub(crate) async fn closes<S: NamedService>(
     closing: CancellationToken,
 ) {
     stop.drain.cancelled().await;
+    // Only that the time is over is of interest, not why.
+    let _ = tokio::time::timeout(grace * 2 / 3, stop.abort.cancelled()).await;
     health.set_not_serving::<S>().await;
     health
         .set_service_status("", tonic_health::ServingStatus::NotServing)
         .await;
-    // Only the grace's end is of interest, not why.
-    let _ = tokio::time::timeout(grace, stop.abort.cancelled()).await;
+    let _ = tokio::time::timeout(grace / 3, stop.abort.cancelled()).await;
     info!("taking no more calls");
     closing.cancel();
 }

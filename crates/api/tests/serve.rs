@@ -143,8 +143,8 @@ fn with_grace(drain_grace: Duration) -> Limits {
 }
 
 #[tokio::test]
-async fn while_it_drains_calls_and_connections_are_taken_and_health_says_not_serving() {
-    let grace = Duration::from_secs(2);
+async fn while_it_drains_calls_and_connections_are_taken_and_health_says_not_serving_in_the_last_third() {
+    let grace = Duration::from_secs(3);
     let mut server = Server::start(with_grace(grace)).await;
     let mut before = server.client().await;
     queues(&mut before).await.unwrap();
@@ -155,6 +155,10 @@ async fn while_it_drains_calls_and_connections_are_taken_and_health_says_not_ser
     while health(&server).await != ServingStatus::NotServing {
         sleep(Duration::from_millis(5)).await;
     }
+    assert!(
+        begun.elapsed() >= grace * 2 / 3,
+        "whoever finds replicas by name has not heard of the others yet"
+    );
     queues(&mut before).await.unwrap();
     let mut after = server.client().await;
     queues(&mut after).await.unwrap();

@@ -59,7 +59,7 @@ impl Progress {
 
 /// A checkpoint of so many bytes is over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a checkpoint has {0} bytes, at most {} are allowed", limits::MAX_CHECKPOINT_BYTES)]
+#[error("a checkpoint has {0} bytes, at most {most} are allowed", most = limits::MAX_CHECKPOINT_BYTES)]
 pub struct CheckpointTooLong(pub usize);
 
 #[cfg(test)]
@@ -93,6 +93,9 @@ mod tests {
     #[test]
     fn nothing_noted_is_written_as_nothing() {
         assert_eq!(serde_json::to_string(&Progress::default()).unwrap(), "{}");
-        assert_eq!(serde_json::from_str::<Progress>("{}").unwrap(), Progress::default());
+        assert_eq!(
+            serde_json::from_str::<Progress>("{}").unwrap(),
+            Progress::default()
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{SystemClock, SystemEntropy};
-use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SharedQueue};
+use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SentinelOptions, SharedQueue};
 use scheduler_service::config::Config;
 use scheduler_service::http::{Checks, check};
 use scheduler_store::{Maintenance as _, MemoryStore, PostgresOptions, PostgresStore, SharedStore};
@@ -151,8 +151,17 @@ async fn schema(store: &PostgresStore) -> Result<(), Error> {
 
 fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {
     let redis = &config.redis;
+    let sentinel = (!redis.sentinels.is_empty()).then(|| SentinelOptions {
+        addresses: redis.sentinel_addresses().unwrap_or_default(),
+        master: redis.sentinel_master.clone(),
+        password: redis
+            .sentinel_password
+            .as_ref()
+            .map(|password| password.expose_secret().to_owned()),
+    });
     let queue = RedisQueue::connect(RedisOptions {
         url: redis.connection_url().expose_secret().to_owned(),
+        sentinel,
         ssl_root_cert: redis.ssl_root_cert.clone().map(Into::into),
         max_connections: redis.max_connections,
         connect_timeout: redis.connect_timeout,

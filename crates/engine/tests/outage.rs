@@ -65,6 +65,7 @@ async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
     };
     let queue = RedisQueue::connect(RedisOptions {
         url: format!("redis://127.0.0.1:{port}"),
+        sentinel: None,
         ssl_root_cert: None,
         max_connections: 4,
         connect_timeout: Duration::from_millis(200),

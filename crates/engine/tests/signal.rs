@@ -70,6 +70,7 @@ async fn reading_the_load_takes_no_longer_with_a_million_ready_jobs_than_with_a_
     let prefix = format!("test-{}:", SystemEntropy.uuid().simple());
     let queue = RedisQueue::connect(RedisOptions {
         url: url.clone(),
+        sentinel: None,
         ssl_root_cert: None,
         max_connections: 2,
         connect_timeout: Duration::from_secs(5),

@@ -150,7 +150,12 @@ async fn every_job_of_an_open_loop_is_followed_to_its_end() {
         (summary.jobs.offered, summary.jobs.accepted, summary.jobs.dropped),
         (300, 300, 0)
     );
-    assert!((summary.rates.offered - 300.0).abs() < 0.1, "{:?}", summary.rates);
+    // The time after the last job of the schedule is not waited for: up to a three-hundredth of it.
+    assert!(
+        (299.9..301.1).contains(&summary.rates.offered),
+        "{:?}",
+        summary.rates
+    );
     assert!(summary.jobs.replayed > 10, "{:?}", summary.jobs);
     let ledger = summary.ledger.as_ref().unwrap();
     assert_eq!(ledger.sent, 300 - summary.jobs.replayed);

@@ -27,7 +27,7 @@ use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 pub use error::Error;
 pub use memory::MemoryQueue;
 pub use model::{Claimed, Depth, Hint, Incarnation, Promoted, Served, Sizes};
-pub use redis::{RedisOptions, RedisQueue};
+pub use redis::{RedisOptions, RedisQueue, SentinelOptions};
 pub use report::{Flow, REPORT_KEPT, Report, Reported};
 
 /// The way of a job through the queue.

@@ -10,7 +10,8 @@
 //! which are outside the shards, and so are the **reports**, a hash by process.
 //!
 //! Commands a restricted user needs, on keys and channels under the prefix: EVALSHA, EVAL, what the scripts call, BLPOP, HMGET,
-//! ZADD, DEL, PING, INFO, PUBLISH, SUBSCRIBE, CLIENT ID, CLIENT UNBLOCK.
+//! ZADD, DEL, PING, INFO, PUBLISH, SUBSCRIBE, CLIENT ID, CLIENT UNBLOCK; with Sentinels also ROLE, and of them
+//! SENTINEL GET-MASTER-ADDR-BY-NAME.
 
 mod batch;
 mod bells;
@@ -24,12 +25,14 @@ mod give_up;
 mod hints;
 mod inspect;
 mod keys;
+mod leader;
 mod link;
 mod options;
 mod push;
 mod reap;
 mod reports;
 mod scripts;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod timed;
@@ -39,19 +42,19 @@ mod wait;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redis::Client;
 use scheduler_domain::{Shard, SystemClock};
 use tokio::sync::Semaphore;
 
 use self::claim::Claims;
 use self::hints::Subscription;
 use self::keys::Keys;
+use self::leader::Route;
 use self::link::Link;
 use self::reap::Walks;
 use crate::Error;
 use crate::recent::Recent;
 
-pub use options::RedisOptions;
+pub use options::{RedisOptions, SentinelOptions};
 
 /// The queue in Redis.
 pub struct RedisQueue {
@@ -77,16 +80,16 @@ impl RedisQueue {
     /// calls fail until it is. Must be called inside a runtime.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the URL is not one, or the file with the certificate authorities cannot be read.
+    /// [`Error::Unavailable`] when the URL is not one, no Sentinel is named where one is to be asked, or the file with the certificate authorities cannot be read.
     pub fn connect(options: RedisOptions) -> Result<Self, Error> {
-        let failed = |error| Error::unavailable("reading the address of Redis", error);
-        let address = link::address(&options).map_err(failed)?;
-        let client = Client::open(address.clone()).map_err(failed)?;
+        let route = Route::new(&options)
+            .map_err(|error| Error::unavailable("reading the address of Redis", error))?;
+        let route = Arc::new(route);
         let keys = Arc::new(Keys::new(&options.key_prefix));
         Ok(Self {
-            link: Arc::new(Link::new(client.clone(), &options, Arc::clone(&keys)).map_err(failed)?),
-            pool: blocking::pool(address, &options).map_err(failed)?,
-            subscription: Subscription::new(client, keys.hints(), options.connect_timeout),
+            link: Arc::new(Link::new(&route, &options, Arc::clone(&keys))),
+            pool: blocking::pool(Arc::clone(&route), &options),
+            subscription: Subscription::new(route, keys.hints(), options.connect_timeout),
             keys,
             places: Arc::new(Semaphore::new(options.max_connections.max(1) as usize)),
             options,

@@ -40,7 +40,7 @@ pub use schema::schema;
 pub use setting::ByteSize;
 pub use source::{Environment, Sources};
 pub use telemetry::{LogFormat, Telemetry};
-pub use worker::{DbTx, HttpCall, Worker};
+pub use worker::{DbTx, DeletionCost, HttpCall, Worker};
 
 use std::path::PathBuf;
 

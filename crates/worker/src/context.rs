@@ -85,9 +85,9 @@ impl JobContext {
         let Some(json) = self.notes.checkpoint() else {
             return Ok(None);
         };
-        serde_json::from_str(&json)
-            .map(Some)
-            .map_err(|error| JobError::fatal(format!("the checkpoint cannot be read: {error}")).kind("checkpoint"))
+        serde_json::from_str(&json).map(Some).map_err(|error| {
+            JobError::fatal(format!("the checkpoint cannot be read: {error}")).kind("checkpoint")
+        })
     }
 
     /// Completes when the attempt should stop: the job was cancelled or handed elsewhere, or the worker has to go.

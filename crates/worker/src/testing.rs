@@ -56,5 +56,14 @@ pub(crate) async fn attempt(
     };
     let timeout = Duration::from_secs(3_600);
     let notes = Notes::after(job.progress.as_ref());
-    attempt::run(registry, job, payload.to_string(), timeout, stops, notes, Span::none()).await
+    attempt::run(
+        registry,
+        job,
+        payload.to_string(),
+        timeout,
+        stops,
+        notes,
+        Span::none(),
+    )
+    .await
 }

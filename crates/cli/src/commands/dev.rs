@@ -66,6 +66,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             pool_size: usize::from(args.concurrency),
             claim_batch: 1_000,
             served: Served::All,
+            busy: tokio::sync::watch::Sender::new(0),
             drain_grace: Duration::from_secs(5),
         },
         stop.clone(),

@@ -18,11 +18,16 @@ const BACKOFF: RetryPolicy = RetryPolicy {
     jitter: Jitter::Full,
 };
 
+/// Attempts at a server that nobody answers for: a wrong address is to be told soon.
+const NOBODY_THERE: u32 = 4;
+
 /// What is left of the attempts at one thing.
 #[derive(Debug)]
 pub(super) struct Patience {
     failures: u32,
     attempts: u32,
+    /// Also where nobody answers.
+    persistent: bool,
     deadline: Instant,
     entropy: Arc<dyn Entropy>,
 }
@@ -37,6 +42,7 @@ impl Patience {
         Self {
             failures: 0,
             attempts,
+            persistent: false,
             deadline,
             entropy: Arc::clone(&client.shared.entropy),
         }
@@ -47,6 +53,7 @@ impl Patience {
         Self {
             failures: 0,
             attempts: u32::MAX,
+            persistent: true,
             deadline,
             entropy: Arc::clone(&client.shared.entropy),
         }
@@ -75,7 +82,11 @@ impl Patience {
     /// `error` itself, when attempts or time are used up.
     pub(super) async fn wait(&mut self, error: Error) -> Result<(), Error> {
         self.failures = self.failures.saturating_add(1);
-        if self.failures >= self.attempts {
+        let most = match error.is_connection() && !self.persistent {
+            true => self.attempts.min(NOBODY_THERE),
+            false => self.attempts,
+        };
+        if self.failures >= most {
             return Err(error);
         }
         let backoff = BACKOFF.delay(self.failures, &*self.entropy);

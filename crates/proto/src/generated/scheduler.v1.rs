@@ -180,6 +180,22 @@ pub struct JobStatus {
     /// Leases lost: how often a worker died with it.
     #[prost(int32, tag = "19")]
     pub crashes: i32,
+    /// What its handler noted last of its progress, up to a second old. No change of its own: sequence does not count it.
+    #[prost(message, optional, tag = "20")]
+    pub progress: ::core::option::Option<JobProgress>,
+}
+/// How far a job is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JobProgress {
+    /// 0-100; absent when the handler said nothing of it.
+    #[prost(int32, optional, tag = "1")]
+    pub percent: ::core::option::Option<i32>,
+    /// For people; at most 1 KiB.
+    #[prost(string, tag = "2")]
+    pub message: ::prost::alloc::string::String,
+    /// The job can go on from here, in another attempt: its handler left a checkpoint.
+    #[prost(bool, tag = "3")]
+    pub resumable: bool,
 }
 /// A change of a job.
 #[derive(Clone, PartialEq, ::prost::Message)]

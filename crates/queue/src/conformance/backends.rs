@@ -70,6 +70,7 @@ impl Server {
         let prefix = format!("test-{}:", SystemEntropy.uuid().simple());
         let options = RedisOptions {
             url: url.clone(),
+            sentinel: None,
             ssl_root_cert: None,
             max_connections: 16,
             connect_timeout: Duration::from_secs(5),

@@ -1,20 +1,22 @@
 //! Connections for commands that block: each belongs to one caller at a time, so they come from a pool.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::ManageConnection;
 use bb8_redis::RedisConnectionManager;
 use redis::aio::MultiplexedConnection;
-use redis::{ConnectionInfo, RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 
 use super::RedisOptions;
+use super::leader::Route;
 use super::link::within;
 
 pub(super) type Pool = bb8::Pool<Manager>;
 
 /// Makes connections that remember whether they can be used again.
 pub(super) struct Manager {
-    inner: RedisConnectionManager,
+    route: Arc<Route>,
     connect_timeout: Duration,
     command_timeout: Duration,
 }
@@ -22,6 +24,8 @@ pub(super) struct Manager {
 /// A pooled connection.
 pub(super) struct Blocking {
     inner: MultiplexedConnection,
+    /// Of the server it leads to.
+    manager: RedisConnectionManager,
     /// What the server calls it; another connection names it to end its waiting.
     pub(super) id: i64,
     command_timeout: Duration,
@@ -29,9 +33,9 @@ pub(super) struct Blocking {
 }
 
 /// Connects on demand. Must be called inside a runtime.
-pub(super) fn pool(address: ConnectionInfo, options: &RedisOptions) -> RedisResult<Pool> {
+pub(super) fn pool(route: Arc<Route>, options: &RedisOptions) -> Pool {
     let manager = Manager {
-        inner: RedisConnectionManager::new(address)?,
+        route,
         connect_timeout: options.connect_timeout,
         command_timeout: options.command_timeout,
     };
@@ -42,7 +46,7 @@ pub(super) fn pool(address: ConnectionInfo, options: &RedisOptions) -> RedisResu
         .retry_connection(false)
         // Leaves the rest idle, so that the pool shrinks to what is in use.
         .queue_strategy(bb8::QueueStrategy::Lifo);
-    Ok(pool.build_unchecked(manager))
+    pool.build_unchecked(manager)
 }
 
 impl ManageConnection for Manager {
@@ -50,12 +54,18 @@ impl ManageConnection for Manager {
     type Error = RedisError;
 
     async fn connect(&self) -> Result<Blocking, RedisError> {
-        let mut inner = within(self.connect_timeout, self.inner.connect()).await?;
+        let connecting = async {
+            let manager = RedisConnectionManager::new(self.route.address().await?)?;
+            let inner = manager.connect().await?;
+            Ok((manager, inner))
+        };
+        let (manager, mut inner) = within(self.connect_timeout, connecting).await?;
         // Half a second, if nothing is said: shorter than every wait.
         inner.set_response_timeout(self.command_timeout);
         let id = redis::cmd("CLIENT").arg("ID").query_async(&mut inner).await?;
         Ok(Blocking {
             inner,
+            manager,
             id,
             command_timeout: self.command_timeout,
             broken: false,
@@ -63,7 +73,7 @@ impl ManageConnection for Manager {
     }
 
     async fn is_valid(&self, connection: &mut Blocking) -> Result<(), RedisError> {
-        self.inner.is_valid(&mut connection.inner).await
+        connection.manager.is_valid(&mut connection.inner).await
     }
 
     fn has_broken(&self, connection: &mut Blocking) -> bool {

@@ -14,6 +14,7 @@ use tracing::{debug, info};
 use super::RedisQueue;
 use super::call::Call;
 use super::codec;
+use super::leader::Route;
 use super::link::within;
 use super::timed::timed;
 use crate::{Error, Hint, Hints};
@@ -48,7 +49,7 @@ pub(super) struct Subscription {
 }
 
 struct Listener {
-    client: Client,
+    route: Arc<Route>,
     channel: String,
     connect_timeout: Duration,
     hints: broadcast::Sender<Hint>,
@@ -56,9 +57,9 @@ struct Listener {
 }
 
 impl Subscription {
-    pub(super) fn new(client: Client, channel: String, connect_timeout: Duration) -> Self {
+    pub(super) fn new(route: Arc<Route>, channel: String, connect_timeout: Duration) -> Self {
         let listener = Listener {
-            client,
+            route,
             channel,
             connect_timeout,
             hints: broadcast::Sender::new(CAPACITY),
@@ -118,7 +119,8 @@ impl Listener {
     /// Hands hints on until the connection ends.
     async fn listen(&self) -> RedisResult<()> {
         let connection = within(self.connect_timeout, async {
-            let mut connection = self.client.get_async_pubsub().await?;
+            let client = Client::open(self.route.address().await?)?;
+            let mut connection = client.get_async_pubsub().await?;
             connection.subscribe(&self.channel).await?;
             Ok(connection)
         })

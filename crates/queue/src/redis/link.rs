@@ -1,30 +1,34 @@
 //! The way to the server for commands that do not block: one connection that all callers share.
 //!
 //! Every call of the queue may be sent twice without harm, so a call that meets a broken connection, or a server that has become a
-//! replica, is sent again over a new one: the first call after a restart does not fail.
+//! replica, is sent again over a new one: the first call after a restart does not fail. With Sentinels it is sent until a leader
+//! takes it, for as long as a command may take: no call fails while the leader hands over.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
     RedisResult, ServerErrorKind, TlsCertificates, Value,
 };
+use scheduler_domain::{Entropy as _, SystemEntropy};
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::call::{About, Call};
 use super::keys::{Keys, ShardKeys};
+use super::leader::Route;
+use super::shared::{Answers, Connection, Shared};
 use super::{RedisOptions, scripts};
 use crate::{Error, metrics as names};
 
 /// A peer that does not acknowledge for so long is gone, whatever TCP hopes.
 const PEER_PATIENCE: Duration = Duration::from_secs(5);
-
-type Answers = Vec<RedisResult<Value>>;
+/// First and longest pause before a call is sent to whoever leads by then.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(320));
 
 /// Where the server is, with sockets set up for small messages and lost peers.
 pub(super) fn address(options: &RedisOptions) -> RedisResult<ConnectionInfo> {
@@ -55,28 +59,22 @@ fn encrypted(address: ConnectionInfo, authorities: Option<&Path>) -> RedisResult
 
 /// The shared connection.
 pub(super) struct Link {
-    client: Client,
-    config: ConnectionManagerConfig,
-    manager: Mutex<ConnectionManager>,
+    shared: Shared,
+    /// Whether there are Sentinels to ask.
+    moves: bool,
+    command_timeout: Duration,
     keys: Arc<Keys>,
 }
 
 impl Link {
-    /// Does not connect before the first command. Must be called inside a runtime.
-    pub(super) fn new(client: Client, options: &RedisOptions, keys: Arc<Keys>) -> RedisResult<Self> {
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(options.connect_timeout))
-            .set_response_timeout(Some(options.command_timeout))
-            // Callers have backoffs of their own; none should wait for a server that refuses.
-            .set_number_of_retries(0)
-            .set_pipeline_buffer_size(512);
-        let manager = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
-        Ok(Self {
-            client,
-            config,
-            manager: Mutex::new(manager),
+    /// Does not connect before the first command.
+    pub(super) fn new(route: &Arc<Route>, options: &RedisOptions, keys: Arc<Keys>) -> Self {
+        Self {
+            shared: Shared::new(Arc::clone(route), options),
+            moves: route.moves(),
+            command_timeout: options.command_timeout,
             keys,
-        })
+        }
     }
 
     /// Sends one call.
@@ -107,39 +105,77 @@ impl Link {
         let (commands, about): (Vec<Cmd>, Vec<About>) =
             calls.into_iter().map(|call| (call.command, call.about)).unzip();
         let commands = pipeline(commands);
-        let answers = match self.send(&commands).await {
-            Err(error) if error.is_unrecoverable_error() => self.send(&commands).await?,
+        let answers = if self.moves {
+            self.follow(&commands, &about).await?
+        } else {
+            self.stay(&commands, &about).await?
+        };
+        self.mend(&about, &answers).await;
+        answers.into_iter().collect()
+    }
+
+    /// Where one address leads to whoever leads: sends once more after the connection broke, or led to a replica.
+    async fn stay(&self, commands: &Pipeline, about: &[About]) -> RedisResult<Answers> {
+        let (used, answers) = self.shared.send(commands).await;
+        let answers = match answers {
+            Err(error) if error.is_unrecoverable_error() => self.send(commands).await?,
             Ok(answers)
                 if answers
                     .iter()
                     .any(|answer| is_kind(answer, ServerErrorKind::ReadOnly)) =>
             {
-                self.connect_anew()?;
-                self.send(&commands).await?
+                // After a failover the name in the URL leads to another server, while this connection still leads to the old one,
+                // which goes on answering.
+                info!("the server has become a replica, connecting anew");
+                self.shared.replace(&used);
+                self.send(commands).await?
             }
             answers => answers?,
         };
-        let answers = self.teach(&commands, &about, answers).await?;
-        self.mend(&about, &answers).await;
-        answers.into_iter().collect()
+        self.teach(commands, about, answers).await
+    }
+
+    /// Where Sentinels say who leads: sends until a leader takes it, each time to the one that leads by then.
+    async fn follow(&self, commands: &Pipeline, about: &[About]) -> RedisResult<Answers> {
+        let deadline = Instant::now() + self.command_timeout;
+        let mut pause = PAUSE.0;
+        loop {
+            let (used, mut answers) = self.shared.send(commands).await;
+            if let Ok(heard) = answers {
+                answers = self.teach(commands, about, heard).await;
+            }
+            if !astray(&answers) {
+                return answers;
+            }
+            self.leave(&used, &answers);
+            // Anything up to the pause, so that callers do not come back all at once.
+            let rest = pause.mul_f64(SystemEntropy.unit());
+            if Instant::now() + rest >= deadline {
+                return answers;
+            }
+            tokio::time::sleep(rest).await;
+            pause = (pause * 2).min(PAUSE.1);
+        }
+    }
+
+    /// Also when a command's time is up: a server that hangs keeps its connections, while another leads.
+    fn leave(&self, used: &Connection, answers: &RedisResult<Answers>) {
+        let mine = self.shared.replace(used);
+        // Once for each leader that is lost; not for each try while there is none.
+        if mine && matches!(used.peek(), Some(Ok(_))) {
+            let said = match answers {
+                Err(error) => Some(error),
+                Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err()),
+            };
+            info!(
+                said = said.map(tracing::field::display),
+                "asking the Sentinels who leads"
+            );
+        }
     }
 
     async fn send(&self, pipeline: &Pipeline) -> RedisResult<Answers> {
-        let mut manager = self
-            .manager
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        pipeline.query_async(&mut manager).await
-    }
-
-    /// After a failover the name in the URL leads to another server, while this connection still leads to the old one, which
-    /// goes on answering.
-    fn connect_anew(&self) -> RedisResult<()> {
-        info!("the server has become a replica, connecting anew");
-        let manager = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone())?;
-        *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager;
-        Ok(())
+        self.shared.send(pipeline).await.1
     }
 
     /// Sends scripts that the server does not know again, with their text. Only those: the others have done their work.
@@ -210,6 +246,17 @@ fn pipeline(commands: impl IntoIterator<Item = Cmd>) -> Pipeline {
 
 fn is_kind(answer: &RedisResult<Value>, kind: ServerErrorKind) -> bool {
     matches!(answer, Err(error) if error.kind() == ErrorKind::Server(kind))
+}
+
+/// Whether whoever answered, or did not, is not the leader: a replica, or a leader that its replicas have left for another.
+fn astray(answers: &RedisResult<Answers>) -> bool {
+    match answers {
+        Err(_) => true,
+        Ok(answers) => answers.iter().any(|answer| {
+            let code = answer.as_ref().err().and_then(RedisError::code);
+            code.is_some_and(|code| ["READONLY", "NOREPLICAS", "MASTERDOWN"].contains(&code))
+        }),
+    }
 }
 
 fn is_wrong_type(answer: &RedisResult<Value>) -> bool {

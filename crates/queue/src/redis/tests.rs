@@ -1,8 +1,10 @@
 //! What only a server can get wrong: faults, foreign writes, and how much memory it takes. Each test has a server of its own.
 
+mod cluster;
 mod faults;
 mod footprint;
 mod foreign;
+mod sentinel;
 mod server;
 mod tls;
 

@@ -20,8 +20,8 @@ section! {
         /// Port for KEDA's external scaler, which scales workers by their load; 0 takes any free one, and empty serves
         /// none. Charts use 8082. It asks for no credentials: only KEDA should reach it.
         scaler_port: Option<u16> = None;
-        /// After SIGTERM, calls are still taken for so long, while `/ready` and gRPC health say that they should
-        /// no longer be sent here: load balancers need the time to notice.
+        /// After SIGTERM, calls are still taken for so long: load balancers need the time to notice. `/ready` says at once
+        /// that none should be sent here, gRPC health in the last third of it.
         drain_grace: Duration = Duration::from_secs(10), in Duration::ZERO..=Duration::from_mins(10);
         /// So long after SIGTERM, what still runs is aborted, and the process is gone at most five seconds later.
         /// Keep it that much below the pod's grace period.

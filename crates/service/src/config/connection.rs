@@ -19,6 +19,17 @@ pub(super) fn url(scheme: &str, host: &str, port: u16) -> Option<Url> {
     (!host.is_empty()).then_some(url)
 }
 
+/// The parts of `host:port`, an IPv6 address in brackets and given without them; `None` when it is not that.
+pub(super) fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?.to_string(),
+        None => url("redis", host, port).and_then(|_| (!host.contains(':')).then(|| host.to_owned()))?,
+    };
+    Some((host, port))
+}
+
 /// Where `url` leads, without credentials and options, for logs: `db:26257/scheduler`.
 pub(super) fn endpoint(url: &SecretString) -> String {
     let Ok(url) = Url::parse(url.expose_secret()) else {
@@ -30,7 +41,7 @@ pub(super) fn endpoint(url: &SecretString) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{endpoint, url};
+    use super::{endpoint, host_and_port, url};
 
     #[test]
     fn an_endpoint_tells_no_secret() {
@@ -40,6 +51,20 @@ mod tests {
         );
         assert_eq!(endpoint(&"redis://:secret@[::1]/0".into()), "[::1]/0");
         assert_eq!(endpoint(&"no url, maybe a secret".into()), "unknown");
+    }
+
+    #[test]
+    fn a_host_goes_with_a_port() {
+        let parts = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(host_and_port("a.b.svc:1"), parts("a.b.svc", 1));
+        assert_eq!(host_and_port("10.0.0.1:65535"), parts("10.0.0.1", 65_535));
+        assert_eq!(host_and_port("[::1]:26379"), parts("::1", 26_379));
+        for bad in [
+            "", "a", ":1", "a:", "a:0", "a:65536", "a:b", "a b:1", "::1", "::1:1", "[a]:1", "[::1]",
+            "r://a:1",
+        ] {
+            assert_eq!(host_and_port(bad), None, "{bad}");
+        }
     }
 
     #[test]

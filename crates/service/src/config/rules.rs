@@ -3,9 +3,9 @@
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
-use super::Config;
 use super::fault::Fault;
 use super::read::Reader;
+use super::{Config, Redis};
 
 /// One rule.
 pub(super) struct Rule {
@@ -121,6 +121,25 @@ pub(super) const RULES: &[Rule] = &[
         fields: &["redis.host"],
         demand: "must be a host name or an IP address",
         holds: |c| c.redis.url.is_some() || c.redis.built_url().is_some(),
+    },
+    Rule {
+        fields: &["redis.sentinels"],
+        demand: "must be at most 16, each host:port with a port from 1 to 65535",
+        holds: |c| c.redis.sentinels.len() <= Redis::MOST_SENTINELS && c.redis.sentinel_addresses().is_some(),
+    },
+    Rule {
+        fields: &["redis.sentinel_master"],
+        demand: "must be 1 to 128 letters, digits and - _ . as Sentinel takes them",
+        holds: |c| {
+            let name = &c.redis.sentinel_master;
+            let takes = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            (1..=128).contains(&name.len()) && name.chars().all(takes)
+        },
+    },
+    Rule {
+        fields: &["redis.sentinel_password", "redis.sentinels"],
+        demand: "a password for Sentinels needs redis.sentinels",
+        holds: |c| c.redis.sentinel_password.is_none() || !c.redis.sentinels.is_empty(),
     },
     Rule {
         fields: &["redis.key_prefix"],

@@ -94,6 +94,10 @@ fn every_rule_is_enforced() {
         (&["database.submit_lanes=14"], "database.finish_lanes"),
         (&["redis.url=http://x"], "redis.url"),
         (&["redis.host="], "redis.host"),
+        (&["redis.sentinels=a:1,b"], "redis.sentinels"),
+        (&["redis.sentinels=a:0"], "redis.sentinels"),
+        (&["redis.sentinel_master=a b"], "redis.sentinel_master"),
+        (&["redis.sentinel_password=x"], "redis.sentinels"),
         (&["redis.key_prefix={a}"], "redis.key_prefix"),
         (&["telemetry.log_level=a=b=c"], "telemetry.log_level"),
         (
@@ -120,6 +124,30 @@ fn limits_hold_at_both_ends() {
         assert_eq!(faults(None, &[("WORKER_POOL_SIZE", bad)], &[]).len(), 1);
     }
     assert_eq!(faults(None, &[], &["telemetry.trace_sample_ratio=NaN"]).len(), 1);
+}
+
+#[test]
+fn sentinels_are_taken_up_to_their_limits() {
+    let sentinels = |count: usize| format!("redis.sentinels={}", vec!["s.redis:65535"; count].join(","));
+    let master = |length: usize| format!("redis.sentinel_master={}", "m".repeat(length));
+    for good in [sentinels(0), sentinels(1), sentinels(16), master(1), master(128)] {
+        assert_eq!(faults(None, &[], &[&good]), [""; 0], "{good}");
+    }
+    for (bad, field) in [
+        (sentinels(17), "redis.sentinels = "),
+        (master(0), "redis.sentinel_master = "),
+        (master(129), "redis.sentinel_master = "),
+        ("redis.sentinels=s:65536".to_owned(), "redis.sentinels = "),
+    ] {
+        let found = faults(None, &[], &[&bad]);
+        assert_eq!(found.len(), 1, "{bad}: {found:?}");
+        assert!(found[0].starts_with(field), "{found:?}");
+    }
+    let found = faults(None, &[], &["redis.sentinels=localhost"]);
+    assert!(
+        found[0].contains("must be at most 16, each host:port with a port from 1 to 65535"),
+        "it says what is allowed: {found:?}"
+    );
 }
 
 #[test]

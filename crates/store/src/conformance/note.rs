@@ -98,7 +98,10 @@ pub async fn the_longest_note_comes_back_as_it_was(h: &impl Harness) {
     let mut longest = Progress::default();
     longest.set(100, &"\u{1f980}".repeat(limits::MAX_PROGRESS_BYTES / 4));
     longest
-        .keep(format!("\"{}\"", "\\\"".repeat((limits::MAX_CHECKPOINT_BYTES - 2) / 2)))
+        .keep(format!(
+            "\"{}\"",
+            "\\\"".repeat((limits::MAX_CHECKPOINT_BYTES - 2) / 2)
+        ))
         .unwrap();
     let note = Note {
         progress: longest.clone(),

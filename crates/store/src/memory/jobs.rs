@@ -7,8 +7,8 @@ use scheduler_domain::{Attempt, Epoch, Job, JobId, NewJob, State as JobState, Ti
 
 use super::MemoryStore;
 use crate::{
-    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Loaded, Note, Page, Redriven, Report, Running, Submitted,
-    Verdict, transition,
+    Cancelled, Cursor, Deleted, Error, Jobs, ListQuery, Loaded, Note, Page, Redriven, Report, Running,
+    Submitted, Verdict, transition,
 };
 
 #[async_trait]

@@ -103,10 +103,10 @@ mod tests {
         let mut progress = scheduler_domain::Progress::default();
         progress.keep("1200".to_owned()).unwrap();
         job.progress = Some(progress);
-        let never = CancellationToken::new();
         for (resume, left) in [(true, 300), (false, 1_500)] {
             let begun = Instant::now();
             let args = json!({"ms": 1_500, "resume": resume});
+            let never = CancellationToken::new();
             testing::attempt(&registry, &job, &args, &never).await.unwrap();
             assert_eq!(begun.elapsed(), Duration::from_millis(left));
         }

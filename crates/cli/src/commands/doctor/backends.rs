@@ -36,6 +36,7 @@ pub(super) async fn database(url: String) -> Check {
 pub(super) async fn redis(url: String) -> Check {
     let options = RedisOptions {
         url,
+        sentinel: None,
         ssl_root_cert: None,
         max_connections: 1,
         connect_timeout: PATIENCE,

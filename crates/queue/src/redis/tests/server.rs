@@ -44,6 +44,7 @@ impl Server {
     pub(super) fn options(&self) -> RedisOptions {
         RedisOptions {
             url: self.url(),
+            sentinel: None,
             ssl_root_cert: None,
             max_connections: 4,
             connect_timeout: Duration::from_millis(300),

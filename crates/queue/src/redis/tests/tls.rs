@@ -145,6 +145,7 @@ async fn a_certificate_of_an_unknown_authority_or_for_another_host_is_refused() 
 async fn an_authority_that_cannot_be_read_is_an_error_at_the_start() {
     let options = |url: &str| RedisOptions {
         url: url.to_owned(),
+        sentinel: None,
         ssl_root_cert: Some("/nowhere/ca.crt".into()),
         max_connections: 1,
         connect_timeout: Duration::from_secs(1),
