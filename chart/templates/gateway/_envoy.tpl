@@ -332,6 +332,8 @@ static_resources:
         {{- end }}
       common_lb_config:
         healthy_panic_threshold: {value: {{ $up.healthCheck.panicPercent }}}
+        # What was found out counts at once. By default it is gathered for a second, in which the dead pod is called.
+        update_merge_window: 0s
       load_assignment:
         cluster_name: api
         endpoints:
