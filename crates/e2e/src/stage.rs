@@ -81,7 +81,6 @@ impl Stage {
 
     /// A job that hears nothing, and goes on in each process until [`Stage::lets`] says so: then a schedule needs no time in which
     /// one thing has to happen before another.
-    #[must_use]
     pub fn held(&self) -> JobRequest {
         let gate = serde_json::json!({"gate": self.gate()});
         JobRequest::new("effect").payload_json(gate.to_string())

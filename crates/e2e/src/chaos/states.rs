@@ -143,7 +143,7 @@ mod tests {
             Reach::QueueRebuilt,
             Reach::DrainWithWork,
         ]);
-        let mut look = |wanted: &mut Wanted| {
+        let look = |wanted: &mut Wanted| {
             let text = wanted.news(&folder.events().join("w.jsonl")).unwrap();
             for line in text.lines().filter(|line| may_tell(line)) {
                 let event: Event = serde_json::from_str(line).unwrap();
