@@ -9,9 +9,11 @@
 mod fault;
 mod ledger;
 mod load;
+mod measures;
 mod overload;
 mod recovery;
 mod run;
+mod states;
 mod verdict;
 
 pub use fault::{FAULTS, Fault, Lane};

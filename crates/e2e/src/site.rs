@@ -41,6 +41,9 @@ pub struct Plan {
     pub direct: bool,
     /// Where the database's data lies, if not in a folder of its own.
     pub data: Option<std::path::PathBuf>,
+    /// Whether the processes are those of the harness, which tell what they do: for a run that is judged, not for one that is
+    /// measured.
+    pub tells: bool,
 }
 
 impl Default for Plan {
@@ -51,6 +54,7 @@ impl Default for Plan {
             settings: Vec::new(),
             direct: false,
             data: None,
+            tells: false,
         }
     }
 }
@@ -125,7 +129,8 @@ impl Site {
                     ("WORKER_POOL_SIZE".to_owned(), plan.pool_size.to_string()),
                 ];
                 settings.extend(plan.settings.iter().cloned());
-                let member = Member::new(role, number, to_database, to_redis, settings, dice).await?;
+                let links = (to_database, to_redis);
+                let member = Member::new(role, number, links, settings, plan.tells, dice).await?;
                 member.launch(&fleet, folder)?;
                 members.push(member);
             }

@@ -1,9 +1,10 @@
 //! A short run that is recorded: harness processes on a database and a folder of their own.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use scheduler_client::{Client, ClientOptions};
+use scheduler_client::{Client, ClientOptions, JobRequest};
 use uuid::Uuid;
 
 use crate::harness::Bug;
@@ -11,7 +12,7 @@ use crate::history::{self, Event, FaultMark, Folder, Recorder, RecordingClient, 
 use crate::{Fleet, Process, Settings, answering, free_port};
 
 /// How long something may be waited for.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One run.
 #[derive(Debug)]
@@ -78,6 +79,27 @@ impl Stage {
         ClientOptions::new(format!("http://127.0.0.1:{}", self.port))
     }
 
+    /// A job that hears nothing, and goes on in each process until [`Stage::lets`] says so: then a schedule needs no time in which
+    /// one thing has to happen before another.
+    #[must_use]
+    pub fn held(&self) -> JobRequest {
+        let gate = serde_json::json!({"gate": self.gate()});
+        JobRequest::new("effect").payload_json(gate.to_string())
+    }
+
+    /// Lets the process called `name` end the jobs that are [`Stage::held`].
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn lets(&self, name: &str) -> Result<()> {
+        std::fs::create_dir_all(self.gate())?;
+        Ok(std::fs::write(self.gate().join(name), "")?)
+    }
+
+    fn gate(&self) -> PathBuf {
+        self.folder.path().join("gate")
+    }
+
     /// A fault begins, and lasts until the mark ends.
     pub fn fault(&self, name: &str) -> FaultMark {
         self.faults.fault(name, serde_json::json!({}))
@@ -121,9 +143,12 @@ impl Stage {
         self.faults.phase("drain");
         let client = Client::connect(self.options()).await?;
         until("nothing is leased and no job is open", async || {
+            // Both, for that is what is leased. What runs alone is not enough: of an attempt that ended the lease may still be
+            // there, for its worker died before it could drop it, and the reaper has yet to find it.
+            let queues = client.queues().await;
+            let none_leased = queues.is_ok_and(|queues| queues.running + queues.buffered == 0);
             // In this order: what is taken from the one is in the other first.
-            Ok(client.queues().await.is_ok_and(|queues| queues.running == 0)
-                && self.rows.open_jobs().await? == 0)
+            Ok(none_leased && self.rows.open_jobs().await? == 0)
         })
         .await
     }
@@ -151,7 +176,7 @@ fn start(command: &mut std::process::Command, gates: &str, bug: Option<Bug>) -> 
 /// Waits until it is so.
 ///
 /// # Errors
-/// It is not within 40 seconds, or cannot be found out.
+/// It is not within 90 seconds, or cannot be found out.
 #[expect(
     clippy::disallowed_methods,
     reason = "the harness watches real processes in real time"

@@ -118,6 +118,7 @@ async fn execute(arguments: &Arguments) -> Result<(String, bool)> {
         },
         pause: Duration::from_millis(200),
         breath: Duration::from_secs(5),
+        calm: Duration::from_secs(12),
         progress: true,
     };
     let _ = writeln!(

@@ -87,8 +87,8 @@ faults! {
     F8_redis_full Backends => redis::full;
     F8_redis_evicts Backends redis_lost => redis::evicts;
     F9_redis_older_file Backends redis_lost => redis::older_file;
-    F9_redis_restarted_with_file Backends => redis::restarted_with_file;
-    F11_redis_forged_entries Backends => redis::forged;
+    F9_redis_restarted_with_file Backends redis_lost => redis::restarted_with_file;
+    F11_redis_forged_entries Backends redis_lost => redis::forged;
     F12_redis_read_only Backends => redis::read_only;
     F12_redis_scripts_flushed Backends => redis::scripts_flushed;
     F14_redis_connections_killed Backends => redis::connections_killed;

@@ -1,14 +1,15 @@
-//! The load: logical clients that submit, read and cancel, and write down what they are told.
+//! The load: logical clients that submit, read and cancel, and write down what they are told: in the ledger, and in the run's history.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-use scheduler_client::{Client, ClientOptions, Error, JobRequest, Priority, State};
+use scheduler_client::{ClientOptions, Error, JobRequest, Priority, State};
 
 use super::ledger::{Ending, Ledger};
 use crate::Dice;
+use crate::history::{Folder, RecordingClient};
 
 /// Logical clients.
 const CLIENTS: usize = 16;
@@ -47,18 +48,20 @@ impl Load {
         std::mem::take(&mut self.ledger())
     }
 
-    /// Runs all clients until they are told to stop.
-    pub(super) async fn run(&self, port: u16) -> anyhow::Result<()> {
+    /// Runs all clients until they are told to stop. Each call is made once: what is told of it is then true of it, and what the
+    /// client's own repetitions would hide is seen.
+    pub(super) async fn run(&self, folder: &Folder, port: u16) -> anyhow::Result<()> {
         let options = ClientOptions {
             connections: 2,
             ..ClientOptions::new(format!("http://127.0.0.1:{port}"))
         };
-        let client = Client::connect(options).await?;
-        join_all((0..CLIENTS).map(|_| self.one(&client))).await;
+        let client = RecordingClient::connect(folder, "client", options).await?;
+        join_all((0..CLIENTS).map(|_| self.one(client.another()))).await;
         Ok(())
     }
 
-    async fn one(&self, client: &Client) {
+    async fn one(&self, mut client: RecordingClient) {
+        let client = &mut client;
         let mut mine: Vec<String> = Vec::new();
         while !self.stop.load(Ordering::Relaxed) {
             match self.dice.below(20) {
@@ -93,6 +96,11 @@ impl Load {
                 let sleep = JobRequest::new("sleep").payload_json(r#"{"ms":2500}"#);
                 (sleep, Ending::Succeeds)
             }
+            9 => {
+                // Deaf to cancellation: it reports, whatever became of its job meanwhile.
+                let effect = JobRequest::new("effect").payload_json(r#"{"ms":1500}"#);
+                (effect, Ending::Succeeds)
+            }
             5 | 6 => {
                 let flaky = JobRequest::new("flaky").payload_json(r#"{"failures":1}"#);
                 (flaky.max_attempts(20), Ending::Succeeds)
@@ -120,7 +128,7 @@ impl Load {
         format!("{:x}-{}", self.run, self.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn submit(&self, client: &Client) -> Option<String> {
+    async fn submit(&self, client: &mut RecordingClient) -> Option<String> {
         let (job, ending) = self.job();
         let key = self.dice.once_in(3).then(|| self.key());
         let job = match &key {
@@ -141,12 +149,12 @@ impl Load {
         }
     }
 
-    async fn submit_batch(&self, client: &Client) -> Vec<String> {
+    async fn submit_batch(&self, client: &mut RecordingClient) -> Vec<String> {
         let (jobs, endings): (Vec<_>, Vec<_>) = (0..1 + self.dice.below(20)).map(|_| self.job()).unzip();
         match client.submit_batch(jobs).await {
             Ok(items) => {
                 let mut ids = Vec::new();
-                for (item, ending) in items.into_inner().into_iter().zip(endings) {
+                for (item, ending) in items.into_iter().zip(endings) {
                     match item {
                         Ok(item) => {
                             self.ledger().submitted(&item.job_id, ending, None, item.replayed);
@@ -165,11 +173,14 @@ impl Load {
     }
 
     /// The same job under one key, from several callers at once.
-    async fn submit_twice(&self, client: &Client) {
+    async fn submit_twice(&self, client: &mut RecordingClient) {
         let (job, ending) = self.job();
         let key = self.key();
         let job = job.key(&key);
-        let callers = (0..2 + self.dice.below(3)).map(|_| client.submit(job.clone()));
+        let callers = (0..2 + self.dice.below(3)).map(|_| {
+            let (mut caller, job) = (client.another(), job.clone());
+            async move { caller.submit(job).await }
+        });
         for answer in join_all(callers).await {
             match answer {
                 Ok(submitted) => {
@@ -181,17 +192,17 @@ impl Load {
         }
     }
 
-    async fn cancel(&self, client: &Client, id: &str) {
+    async fn cancel(&self, client: &mut RecordingClient, id: &str) {
         self.ledger().cancel_sent.insert(id.to_owned());
         match client.cancel(id).await {
-            Ok(cancelled) => self.ledger().cancel_answered(id, cancelled.into_inner()),
+            Ok(cancelled) => self.ledger().cancel_answered(id, cancelled),
             Err(Error::NotFound { .. }) => self.ledger().missing(id),
             Err(error) => self.refused("cancel", &error),
         }
     }
 
     /// Several cancels meet each other and the end of the job.
-    async fn race_to_the_end(&self, client: &Client) {
+    async fn race_to_the_end(&self, client: &mut RecordingClient) {
         let ms = self.dice.below(60);
         let job = JobRequest::new("sleep").payload_json(format!(r#"{{"ms":{ms}}}"#));
         let Ok(submitted) = client.submit(job.priority(Priority::Critical)).await else {
@@ -200,16 +211,19 @@ impl Load {
         let id = &submitted.job_id;
         self.ledger()
             .submitted(id, Ending::Succeeds, None, submitted.replayed);
-        join_all((0..3).map(|_| async {
-            let later = Duration::from_millis(0)..Duration::from_millis(80);
-            tokio::time::sleep(self.dice.within(later)).await;
-            self.cancel(client, id).await;
+        join_all((0..3).map(|_| {
+            let mut caller = client.another();
+            async move {
+                let later = Duration::from_millis(0)..Duration::from_millis(80);
+                tokio::time::sleep(self.dice.within(later)).await;
+                self.cancel(&mut caller, id).await;
+            }
         }))
         .await;
     }
 
     /// A dead job is asked to run again several times at once, and cancelled meanwhile.
-    async fn race_to_begin_again(&self, client: &Client) {
+    async fn race_to_begin_again(&self, client: &mut RecordingClient) {
         let job = JobRequest::new("always_fail").payload_json(r#"{"message":"as asked"}"#);
         let Ok(submitted) = client.submit(job.max_attempts(1)).await else {
             return;
@@ -217,22 +231,25 @@ impl Load {
         let id = &submitted.job_id;
         self.ledger()
             .submitted(id, Ending::Dies, None, submitted.replayed);
-        if client.wait(id).await.is_err() {
-            return;
+        let mut watch = client.watch(id);
+        while let Some(event) = watch.next().await {
+            if event.is_err() {
+                return;
+            }
         }
         self.ledger().redrives.insert(id.clone(), 3);
-        let again = async || {
-            let answer = client.retry(id).await;
-            match answer {
+        let again = |mut caller: RecordingClient| async move {
+            match caller.redrive(id).await {
                 Ok(_) => self.ledger().count("redrive ok"),
                 Err(Error::Precondition { .. }) => self.ledger().count("redrive too late"),
                 Err(error) => self.refused("redrive", &error),
             }
         };
-        tokio::join!(again(), again(), again(), self.cancel(client, id));
+        let callers = [client.another(), client.another(), client.another()].map(again);
+        tokio::join!(join_all(callers), self.cancel(client, id));
     }
 
-    async fn read(&self, client: &Client, mine: &[String]) {
+    async fn read(&self, client: &mut RecordingClient, mine: &[String]) {
         let Some(id) = self.dice.pick(mine) else { return };
         match client.get(id).await {
             Ok(job) => {

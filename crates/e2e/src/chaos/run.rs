@@ -1,31 +1,44 @@
 //! One run, from an empty database to a verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use scheduler_client::{Client, ClientOptions, JobRequest};
+use scheduler_client::{Client, ClientOptions, JobRequest, Priority};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::load::Load;
+use super::states::{self, Wanted};
 use super::verdict::{self, Outcome};
-use super::{FAULTS, Fault, Lane};
+use super::{FAULTS, Fault, Lane, measures};
 use crate::Dice;
-use crate::history::{Folder, Recorder, Setup};
+use crate::history::{Folder, Op, Recorder, Setup, Told};
 use crate::site::{Plan, Site, SmallDisk};
 
 /// After the last fault, and without load, everything that is due is done within this: lease, sweep period, longest backoff,
 /// run time and ten seconds, several times over because the machine is shared.
 const DRAIN: Duration = Duration::from_secs(120);
-/// A service that nothing is done to any more serves again within this.
+/// A service serves again within this after a fault, also while one of the other lane goes on.
 const RECOVERY: Duration = Duration::from_secs(60);
-/// After a fault of one lane, while those of the other go on.
-const RECOVERY_MEANWHILE: Duration = Duration::from_secs(180);
+/// Attempts of one worker at once: so many that the load takes a part of them only, and what an outage leaves behind is soon worked off.
+/// With few, jobs wait behind each other for longer than any recovery takes.
+const SLOTS: usize = 30;
+/// A run that has not reached what it is about goes on for so long at most.
+const LONGER: Duration = Duration::from_secs(120);
+/// What a fault leads to shows within this: only then it is made to happen once more.
+const SHOWS: Duration = Duration::from_secs(6);
+/// Load without faults that is long enough to measure what the service carries.
+const MEASURABLE: Duration = Duration::from_secs(10);
+/// What was due when Redis was flushed begins within this, whatever else is being done to the site.
+const REBUILT: Duration = Duration::from_secs(60);
+/// Of what the service carried before the first fault, so much is carried again after the last. The load of a run is drawn, and so few
+/// seconds of it differ by a tenth or two; `--only overload` measures with a load that does not.
+const GOODPUT: f64 = 0.7;
 
 /// What is wanted of a run.
 #[derive(Debug, Clone)]
@@ -46,6 +59,8 @@ pub struct Order {
     pub pause: Duration,
     /// Longest pause between two faults of one lane.
     pub breath: Duration,
+    /// Load without faults before the first and after the last of them.
+    pub calm: Duration,
     /// Whether somebody watches.
     pub progress: bool,
 }
@@ -69,8 +84,7 @@ pub(super) struct Done {
 /// The site could not be built, or not be read at the end: nothing is known then.
 pub async fn run(order: &Order) -> Result<Outcome> {
     let dice = Dice::new(order.seed);
-    let setup = Setup::new("chaos", order.seed);
-    let folder = Folder::create(&order.folder, &setup)?;
+    let folder = Folder::create(&order.folder, &setup(order))?;
     let recorder = Recorder::create(&folder, "faults")?;
     recorder.phase("warm_up");
     // Lives until the site is gone.
@@ -86,44 +100,28 @@ pub async fn run(order: &Order) -> Result<Outcome> {
             "read committed"
         },
         settings: settings(),
+        pool_size: SLOTS,
+        tells: true,
         ..Plan::default()
     };
     let site = Site::start(&order.bin, &order.envoy, &plan, &folder, &dice).await?;
-    let load = Load::new(&dice, order.pause);
-    let done = Mutex::new(Done::default());
+    let course = Course {
+        order,
+        site: &site,
+        folder: &folder,
+        recorder: &recorder,
+        load: Load::new(&dice, order.pause),
+        reached: AtomicBool::new(states::needed(order).is_empty()),
+        struck: AtomicBool::new(false),
+        done: Mutex::default(),
+    };
 
     recorder.phase("load");
-    let begun = Instant::now();
-    let lanes = async {
-        let lane = |lane| strike(order, &site, &recorder, &done, lane, dice.split());
-        tokio::join!(lane(Lane::Processes), lane(Lane::Backends));
-        recorder.phase("heal");
-        let healed = site.heal().await.context("the site does not come back");
-        if serves(&site, RECOVERY).await.is_none() {
-            let found = format!("L5: no job ran within {RECOVERY:?} after everything was healed");
-            done.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .violations
-                .push(found);
-        }
-        // Submits go on for a moment, so that the end of the load is not the end of a fault.
-        sleep(Duration::from_secs(2)).await;
-        load.stop.store(true, Ordering::Relaxed);
-        healed
-    };
-    let watch = async {
-        while !load.stop.load(Ordering::Relaxed) {
-            progress(order, begun.elapsed(), &load, &done);
-            for member in &site.members {
-                if member.supervise().unwrap_or(false) {
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    *done.ended.entry(member.name.clone()).or_default() += 1;
-                }
-            }
-            sleep(Duration::from_secs(1)).await;
-        }
-    };
-    let (healed, loaded, ()) = tokio::join!(lanes, load.run(site.envoy.port), watch);
+    let (healed, loaded, ()) = tokio::join!(
+        course.mistreat(&dice),
+        course.load.run(&folder, site.envoy.port),
+        course.watch()
+    );
     healed?;
     loaded?;
     if order.progress {
@@ -132,59 +130,172 @@ pub async fn run(order: &Order) -> Result<Outcome> {
 
     recorder.phase("drain");
     let drained = drain(&site).await?;
+    measures::at_rest(&site, &recorder, DRAIN).await?;
     recorder.phase("done");
+    let Course { load, done, .. } = course;
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     verdict::judge(order, &site, &folder, &load.take_ledger(), done, drained).await
 }
 
-/// Every job of the load that is not wrong succeeds, however often its worker is killed.
-fn settings() -> Vec<(String, String)> {
-    [
-        ("SCHEDULER__ENGINE__CRASH_BUDGET", "100"),
-        ("LOG_LEVEL", "info"),
-        ("LOG_FORMAT", "text"),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec()
+/// What the run is judged by.
+fn setup(order: &Order) -> Setup {
+    let clocks = order.faults.iter().any(|fault| fault.is("F55"));
+    let setup = Setup {
+        crash_budget: CRASH_BUDGET,
+        gateway_repeats: true,
+        // An hour is what clocks are set wrong by.
+        clock_tolerance_ms: if clocks { 3_700_000 } else { 50 },
+        rebuilt_within_ms: u64::try_from(REBUILT.as_millis()).ok(),
+        goodput: (order.calm >= MEASURABLE).then_some(GOODPUT),
+        ..Setup::new("chaos", order.seed)
+    };
+    setup.reaching(states::needed(order).iter().copied().collect::<BTreeSet<_>>())
 }
 
-/// Draws faults of one lane until the time is up.
-async fn strike(order: &Order, site: &Site, recorder: &Recorder, done: &Mutex<Done>, lane: Lane, dice: Dice) {
-    let deadline = Instant::now() + order.lasts;
-    let mine = |fault: &&Fault| fault.lane == lane;
-    let faults: Vec<&Fault> = if order.faults.is_empty() {
-        FAULTS.iter().filter(|fault| fault.mixed).filter(mine).collect()
-    } else {
-        order.faults.iter().filter(mine).collect()
-    };
-    let mut bag: Vec<&Fault> = faults.iter().copied().filter(|fault| fault.first).collect();
-    let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
-    sleep(dice.within(Duration::from_secs(1)..Duration::from_secs(3))).await;
-    while Instant::now() < deadline && !faults.is_empty() {
-        // Each once, in a drawn order, before any comes twice.
-        if bag.is_empty() {
-            bag.clone_from(&faults);
+/// A run under way.
+struct Course<'a> {
+    order: &'a Order,
+    site: &'a Site,
+    folder: &'a Folder,
+    recorder: &'a Recorder,
+    load: Load,
+    /// Whether it has reached what it is about.
+    reached: AtomicBool,
+    /// Whether the first fault has begun.
+    struck: AtomicBool,
+    done: Mutex<Done>,
+}
+
+impl Course<'_> {
+    fn done(&self) -> MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_reached(&self) -> bool {
+        self.reached.load(Ordering::Relaxed)
+    }
+
+    /// Both lanes, from the first fault to the end of the load.
+    async fn mistreat(&self, dice: &Dice) -> Result<()> {
+        let lane = |lane| self.strike(lane, dice.split());
+        tokio::join!(lane(Lane::Processes), lane(Lane::Backends));
+        self.recorder.phase("heal");
+        let healed = self.site.heal().await.context("the site does not come back");
+        if serves(self.site, RECOVERY).await.is_none() {
+            let found = format!("L5: no job ran within {RECOVERY:?} after everything was healed");
+            self.done().violations.push(found);
         }
-        let fault = bag.swap_remove(dice.below(bag.len()));
-        let mark = recorder.fault(fault.name, json!({"redis_lost": fault.redis_lost}));
-        let struck = (fault.strike)(site, &dice).await;
-        mark.ends();
-        *lock().faults.entry(fault.name).or_default() += 1;
-        match struck {
-            Ok(()) => match serves(site, RECOVERY_MEANWHILE).await {
-                Some(took) => lock().recoveries.push((fault.name, took)),
-                None => lock().violations.push(format!(
-                    "L5: no job ran within {RECOVERY_MEANWHILE:?} after {}",
-                    fault.name
-                )),
-            },
-            Err(error) => lock().violations.push(format!("{}: {error:#}", fault.name)),
+        // Submits go on for a while, so that the end of the load is not the end of a fault, and that it can be measured.
+        sleep(self.order.calm.max(Duration::from_secs(2))).await;
+        self.load.stop.store(true, Ordering::Relaxed);
+        healed
+    }
+
+    /// Once a second, until the load ends: looks after processes that ended by themselves, measures, and sees what was reached.
+    async fn watch(&self) {
+        let begun = Instant::now();
+        let mut wanted = Wanted::new(states::needed(self.order));
+        while !self.load.stop.load(Ordering::Relaxed) {
+            progress(self.order, begun.elapsed(), &self.load, &self.done);
+            for member in &self.site.members {
+                if member.supervise().unwrap_or(false) {
+                    *self.done().ended.entry(member.name.clone()).or_default() += 1;
+                }
+            }
+            if !self.struck.load(Ordering::Relaxed) {
+                measures::while_calm(self.site, self.recorder);
+            }
+            if let Err(error) = wanted.look(self.folder, &self.site.rows).await {
+                let found = format!("what was reached cannot be read: {error:#}");
+                self.done().violations.push(found);
+                return;
+            }
+            self.reached.store(wanted.is_empty(), Ordering::Relaxed);
+            sleep(Duration::from_secs(1)).await;
         }
-        sleep(dice.within(Duration::ZERO..order.breath)).await;
+    }
+
+    /// Draws faults of one lane until the time is up, and on until the run has reached what it is about.
+    async fn strike(&self, lane: Lane, dice: Dice) {
+        let Self {
+            order,
+            site,
+            recorder,
+            ..
+        } = self;
+        let mine = |fault: &&Fault| fault.lane == lane;
+        let faults: Vec<&Fault> = if order.faults.is_empty() {
+            FAULTS.iter().filter(|fault| fault.mixed).filter(mine).collect()
+        } else {
+            order.faults.iter().filter(mine).collect()
+        };
+        let first: Vec<&Fault> = faults.iter().copied().filter(|fault| fault.first).collect();
+        let mut bag = first.clone();
+        sleep(order.calm + dice.within(Duration::ZERO..Duration::from_secs(2))).await;
+        let deadline = Instant::now() + order.lasts;
+        while !faults.is_empty() && self.goes_on(deadline).await {
+            // Each once, in a drawn order, before any comes twice. When the time is up, only what leads to what is to be reached.
+            if Instant::now() >= deadline && !first.is_empty() {
+                bag.retain(|fault| fault.first);
+            }
+            if bag.is_empty() {
+                let late = Instant::now() >= deadline && !first.is_empty();
+                bag.clone_from(if late { &first } else { &faults });
+            }
+            let fault = bag.swap_remove(dice.below(bag.len()));
+            self.struck.store(true, Ordering::Relaxed);
+            let mark = recorder.fault(fault.name, json!({"redis_lost": fault.redis_lost}));
+            let struck = (fault.strike)(site, &dice).await;
+            mark.ends();
+            *self.done().faults.entry(fault.name).or_default() += 1;
+            match struck {
+                Ok(()) => match serves(site, RECOVERY).await {
+                    Some(took) => {
+                        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                        let told = Told::note(Op::Remark).code("a job ran again");
+                        recorder.tell(told.args(json!({"after": fault.name, "ms": ms})));
+                        self.done().recoveries.push((fault.name, took));
+                    }
+                    None => self
+                        .done()
+                        .violations
+                        .push(format!("L5: no job ran within {RECOVERY:?} after {}", fault.name)),
+                },
+                Err(error) => self.done().violations.push(format!("{}: {error:#}", fault.name)),
+            }
+            sleep(dice.within(Duration::ZERO..order.breath)).await;
+        }
+    }
+
+    /// Whether another fault is to come.
+    async fn goes_on(&self, deadline: Instant) -> bool {
+        if Instant::now() < deadline {
+            return true;
+        }
+        // What the last one has led to may show only now.
+        let shows = Instant::now() + SHOWS;
+        while !self.has_reached() && Instant::now() < shows {
+            sleep(Duration::from_millis(100)).await;
+        }
+        !self.has_reached() && Instant::now() < deadline + LONGER
     }
 }
 
-/// How long it takes until a job that is submitted now has run.
+/// Lost leases that end a job. Every job of the load that is not wrong succeeds, however often its worker is killed.
+const CRASH_BUDGET: u32 = 100;
+
+fn settings() -> Vec<(String, String)> {
+    [
+        ("SCHEDULER__ENGINE__CRASH_BUDGET", CRASH_BUDGET.to_string()),
+        ("LOG_LEVEL", "info".to_owned()),
+        ("LOG_FORMAT", "text".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// How long it takes until a job that is submitted now has run. It is one that does not stand in line: what is asked is whether the service
+/// runs jobs, not how many wait.
 async fn serves(site: &Site, within: Duration) -> Option<Duration> {
     let begun = Instant::now();
     let options = ClientOptions {
@@ -194,7 +305,9 @@ async fn serves(site: &Site, within: Duration) -> Option<Duration> {
     let ran = async {
         loop {
             if let Ok(client) = Client::connect(options.clone()).await
-                && let Ok(job) = client.submit(JobRequest::new("noop")).await
+                && let Ok(job) = client
+                    .submit(JobRequest::new("noop").priority(Priority::Critical))
+                    .await
                 && client.wait(&job.job_id).await.is_ok()
             {
                 return begun.elapsed();

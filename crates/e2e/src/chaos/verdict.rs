@@ -12,7 +12,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use super::ledger::{Ending, Ledger};
 use super::run::{Done, Order};
-use crate::history::Folder;
+use crate::history::{self, Folder, Report, Status, Verdict};
 use crate::proxy::Trouble;
 use crate::site::Site;
 
@@ -40,6 +40,7 @@ pub struct Outcome {
     reached: BTreeMap<String, u64>,
     drained: Option<Duration>,
     jobs: usize,
+    report: Report,
     /// What must not have happened.
     pub violations: Vec<String>,
     /// What the run should have reached and has not: it proves nothing then.
@@ -83,26 +84,27 @@ pub(super) async fn judge(
     }
     violations.extend(lost_or_wrong(ledger, &rows, &accepted));
     violations.extend(listed(site, &rows).await?);
-    violations.extend(leaks(site).await?);
+    let report = of_history(site, folder).await?;
+    violations.extend(found(&report));
 
     let mut reached = reached(site, folder, ledger)?;
     let ended = done.ended.values().sum();
     reached.insert("process ended by itself, started again".to_owned(), ended);
     let mut missing = Vec::new();
-    let seen = |what: &str| reached.get(what).copied().unwrap_or_default();
     if ledger.accepted.len() < 50 {
         missing.push(format!("only {} jobs were accepted", ledger.accepted.len()));
     }
     if done.faults.is_empty() {
         missing.push("no fault happened".to_owned());
     }
-    let signs = needed(order);
-    missing.extend(
-        signs
-            .iter()
-            .filter(|what| seen(what) == 0)
-            .map(|what| format!("never reached: {what}")),
-    );
+    let missed = report
+        .missed
+        .iter()
+        .map(|state| format!("never reached: {}", state.name()));
+    missing.extend(missed);
+    if report.verdict == Verdict::Invalid && report.missed.is_empty() {
+        missing.push("no invariant could be looked at".to_owned());
+    }
     Ok(Outcome {
         seed: order.seed,
         faults: done.faults,
@@ -111,33 +113,36 @@ pub(super) async fn judge(
         reached,
         drained,
         jobs: rows.len(),
+        report,
         violations,
         missing,
     })
 }
 
-/// A mixed run shorter than this may not come to all that the first faults lead to.
-const MIXED: Duration = Duration::from_secs(180);
+/// Reads what there is at the end, and has the whole history judged.
+async fn of_history(site: &Site, folder: &Folder) -> Result<Report> {
+    let client = Client::connect(options(site)).await?;
+    history::show(&client, folder).await?;
+    site.rows.dump(folder).await?;
+    let folder = folder.clone();
+    tokio::task::spawn_blocking(move || history::judge(&folder)).await?
+}
 
-/// What a run has to reach.
-fn needed(order: &Order) -> &'static [&'static str] {
-    match order.faults.as_slice() {
-        [] if order.lasts >= MIXED => &[
-            "lease reclaimed",
-            "stale report refused",
-            "idempotent replay",
-            "reply lost",
-            "request lost",
-            "40001 injected",
-            "queue rebuilt",
-        ],
-        [only] if only.is("F2") || only.is("F3_all_workers_killed") => &["lease reclaimed"],
-        [only] if only.is("F5_redis_flushed") => &["queue rebuilt"],
-        [only] if only.is("F17") => &["reply lost"],
-        [only] if only.is("F18") => &["request lost"],
-        [only] if only.is("F19_serialization_once") => &["40001 injected"],
-        [only] if only.is("F35") => &["lease reclaimed", "stale report refused"],
-        _ => &[],
+/// What the checker found; the timelines are in its own report.
+fn found(report: &Report) -> Vec<String> {
+    let one = |violation: &history::Violation| {
+        let job = violation
+            .job
+            .map_or_else(String::new, |job| format!("job {job}: "));
+        format!("{}: {job}{} (report.txt)", violation.invariant, violation.what)
+    };
+    report.violations.iter().map(one).collect()
+}
+
+fn options(site: &Site) -> ClientOptions {
+    ClientOptions {
+        request_timeout: Duration::from_secs(60),
+        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
     }
 }
 
@@ -205,11 +210,7 @@ fn lost_or_wrong(
 
 /// What users see is what the database holds.
 async fn listed(site: &Site, rows: &HashMap<String, Row>) -> Result<Vec<String>> {
-    let client = Client::connect(ClientOptions {
-        request_timeout: Duration::from_secs(60),
-        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
-    })
-    .await?;
+    let client = Client::connect(options(site)).await?;
     let query = ListQuery {
         page_size: 200,
         ..ListQuery::default()
@@ -236,19 +237,6 @@ async fn listed(site: &Site, rows: &HashMap<String, Row>) -> Result<Vec<String>>
         ));
     }
     Ok(found)
-}
-
-/// L6: nothing stays behind in the database.
-async fn leaks(site: &Site) -> Result<Vec<String>> {
-    let mut connection = PgConnection::connect(&site.database).await?;
-    let stuck: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()",
-    )
-    .fetch_one(&mut connection)
-    .await?;
-    connection.close().await?;
-    let found = format!("L6: {stuck} connections are idle in a transaction");
-    Ok((stuck > 0).then_some(found).into_iter().collect())
 }
 
 fn reached(site: &Site, folder: &Folder, ledger: &Ledger) -> Result<BTreeMap<String, u64>> {
@@ -316,6 +304,7 @@ impl fmt::Display for Outcome {
             )?,
             None => writeln!(f, "{} jobs; not all were done in time", self.jobs)?,
         }
+        self.judged(f)?;
         for what in &self.missing {
             writeln!(f, "INVALID: {what}")?;
         }
@@ -323,5 +312,35 @@ impl fmt::Display for Outcome {
             writeln!(f, "VIOLATION {violation}")?;
         }
         write!(f, "{} violations", self.violations.len())
+    }
+}
+
+impl Outcome {
+    /// What the checker says of the history.
+    fn judged(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = |status| {
+            let judged = self.report.invariants.iter();
+            judged.filter(move |judged| judged.status == status)
+        };
+        let held: Vec<_> = with(Status::Held)
+            .map(|judged| judged.invariant.to_string())
+            .collect();
+        writeln!(
+            f,
+            "history of {} events: held {}",
+            self.report.events,
+            held.join(" ")
+        )?;
+        for judged in with(Status::NotChecked) {
+            let why = judged.why.as_deref().unwrap_or_default();
+            writeln!(f, "  {} not checked: {why}", judged.invariant)?;
+        }
+        let states: Vec<_> = self
+            .report
+            .reached
+            .iter()
+            .map(|(state, times)| format!("{} {times}", state.name()))
+            .collect();
+        writeln!(f, "  reached: {}", states.join(", "))
     }
 }

@@ -1,6 +1,6 @@
 //! Handlers whose effects are counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +41,9 @@ pub(super) async fn registry(
         .handler(teller.telling(Sleep))
         .handler(teller.telling(Flaky))
         .handler(teller.telling(AlwaysFail))
-        .handler(teller.telling(Effect)))
+        .handler(teller.telling(Effect {
+            process: recorder.process().to_owned(),
+        })))
 }
 
 #[derive(Clone)]
@@ -121,15 +123,22 @@ impl<H: Handler> Handler for Telling<H> {
     }
 }
 
-/// `effect` {"ms"}: takes its time whatever happens, and returns what no other attempt returns.
-struct Effect;
+/// `effect` {"ms", "gate"}: takes its time whatever happens, and returns what no other attempt returns.
+struct Effect {
+    process: String,
+}
 
-/// How long.
+/// How often it looks at its gate.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long: so many milliseconds, and until there is a file with the process's name in this folder, if one is given.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Args {
     #[serde(default)]
     ms: u64,
+    #[serde(default)]
+    gate: Option<PathBuf>,
 }
 
 impl Handler for Effect {
@@ -140,6 +149,12 @@ impl Handler for Effect {
     /// Deaf to cancellation: what it is about to do cannot be taken back.
     async fn run(&self, job: JobContext, args: Args) -> Result<Value, JobError> {
         tokio::time::sleep(Duration::from_millis(args.ms)).await;
+        if let Some(gate) = args.gate {
+            let gate = gate.join(&self.process);
+            while !gate.exists() {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
         Ok(json!({"job": job.id.to_string(), "epoch": job.epoch.0, "attempt": job.attempt}))
     }
 }

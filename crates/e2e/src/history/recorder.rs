@@ -60,6 +60,12 @@ impl Recorder {
         })))
     }
 
+    /// In whose name it writes.
+    #[must_use]
+    pub fn process(&self) -> &str {
+        &self.0.process
+    }
+
     /// Writes an event down, and says its number.
     ///
     /// A history with a hole in it proves nothing, so what cannot be written is said, and the line that follows shows the hole.

@@ -79,6 +79,16 @@ impl Rows {
         )
     }
 
+    /// How often a lost lease was charged to a job that was handed out again.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn leases_lost(&self) -> Result<i64> {
+        let lost = "SELECT count(*) FROM row_changes WHERE (new->>'crashes')::INT > (old->>'crashes')::INT
+            AND (new->>'state')::INT NOT IN (3, 4, 5, 7)";
+        Ok(sqlx::query_scalar(lost).fetch_one(&self.0).await?)
+    }
+
     /// A job's row as it is.
     ///
     /// # Errors

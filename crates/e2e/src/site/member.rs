@@ -1,6 +1,7 @@
 //! One API or worker of a site, with its links.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Member {
     /// The gateway's link to it, of an API.
     pub front: Option<Proxy>,
     settings: Vec<(String, String)>,
+    tells: bool,
+    lives: AtomicU32,
     started_by: OnceLock<(Fleet, Folder)>,
     process: Mutex<Option<Process>>,
 }
@@ -44,9 +47,9 @@ impl Member {
     pub(super) async fn new(
         role: Role,
         number: u16,
-        database: Proxy,
-        redis: Proxy,
+        (database, redis): (Proxy, Proxy),
         mut settings: Vec<(String, String)>,
+        tells: bool,
         dice: &Dice,
     ) -> Result<Self> {
         let kind = match role {
@@ -69,6 +72,8 @@ impl Member {
             port: api,
             front,
             settings,
+            tells,
+            lives: AtomicU32::new(0),
             started_by: OnceLock::new(),
             process: Mutex::default(),
         })
@@ -88,11 +93,22 @@ impl Member {
     }
 
     fn launch_with(&self, fleet: &Fleet, folder: &Folder, besides: &[(&str, String)]) -> Result<()> {
-        let program = match self.role {
-            Role::Api => "scheduler-api",
-            Role::Worker => "scheduler-worker",
+        let program = match (self.role, self.tells) {
+            (Role::Api, false) => "scheduler-api",
+            (Role::Worker, false) => "scheduler-worker",
+            (Role::Api, true) => "harness-api",
+            (Role::Worker, true) => "harness-worker",
         };
-        let mut command = fleet.command(program, &self.name);
+        let mut command = if self.tells {
+            // Each life tells in a file of its own.
+            let life = self.lives.fetch_add(1, Ordering::Relaxed) + 1;
+            let name = format!("{}-{life}", self.name);
+            let mut command = fleet.harness(program, &name, folder)?;
+            command.env_remove("HISTORY_SINK");
+            command
+        } else {
+            fleet.command(program, &self.name)
+        };
         command
             .envs(self.settings.iter().cloned())
             .envs(besides.iter().map(|(name, value)| (*name, value)))
@@ -120,6 +136,16 @@ impl Member {
         }
         let (fleet, folder) = self.started_by.get().context("it has never run")?;
         self.launch_with(fleet, folder, besides)
+    }
+
+    /// How many files it has open, and how much of it is in memory (KiB); `None` when it does not run.
+    #[must_use]
+    pub fn usage(&self) -> Option<(usize, u64)> {
+        let id = self.id()?;
+        let files = std::fs::read_dir(format!("/proc/{id}/fd")).ok()?.count();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        Some((files, line.split_whitespace().nth(1)?.parse().ok()?))
     }
 
     /// Whether it runs, if only on paper: it may be paused.

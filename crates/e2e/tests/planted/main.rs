@@ -71,7 +71,6 @@ async fn a_completion_that_is_taken_by_id_alone_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "its schedule does not provoke the bug each time yet"]
 async fn a_reaper_that_goes_by_id_alone_is_found() {
     is_found(
         Bug::ReaperById,

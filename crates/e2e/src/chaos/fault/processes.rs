@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use tokio::time::Instant;
 
 use super::rest;
 use crate::Dice;
@@ -12,7 +13,9 @@ use crate::site::{Member, Role, Site};
 /// A process is given this long after SIGTERM; its own bound is shorter.
 const GRACE: Duration = Duration::from_secs(20);
 /// Longer than the lease of a site's workers by far.
-const PAST_LEASE: (u64, u64) = (5_000, 8_000);
+const PAST_LEASE: (u64, u64) = (4_000, 7_000);
+/// By then what a worker held that stands still was handed out again, unless it held nothing.
+const RECLAIMED: Duration = Duration::from_secs(15);
 
 fn one<'a>(site: &'a Site, role: Role, dice: &Dice) -> Result<&'a Member> {
     let members: Vec<&Member> = site.of(role).collect();
@@ -89,10 +92,18 @@ pub(super) async fn terminated_twice(site: &Site, dice: &Dice) -> Result<()> {
     member.launch_again()
 }
 
+/// It stands still past its lease, until what it ran has been handed out again. How long that takes is the product's affair; a worker
+/// that held nothing is let go after a while, and another is paused next.
 pub(super) async fn worker_paused(site: &Site, dice: &Dice) -> Result<()> {
     let member = one(site, Role::Worker, dice)?;
+    let before = site.rows.leases_lost().await.unwrap_or_default();
     member.pause()?;
     rest(dice, PAST_LEASE.0, PAST_LEASE.1).await;
+    let since = Instant::now();
+    // Where the database is down as well, nothing can be known.
+    while since.elapsed() < RECLAIMED && site.rows.leases_lost().await.is_ok_and(|lost| lost == before) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     member.resume()
 }
 

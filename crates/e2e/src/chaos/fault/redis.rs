@@ -70,6 +70,7 @@ pub(super) async fn older_file(site: &Site, dice: &Dice) -> Result<()> {
     site.redis.launch().await
 }
 
+/// Its file is there again, but for what came between the two.
 pub(super) async fn restarted_with_file(site: &Site, dice: &Dice) -> Result<()> {
     site.redis.save().await?;
     site.redis.kill()?;

@@ -41,12 +41,18 @@ fn moves(history: &History, look: &mut Look) {
     let mut steps: Vec<Step> = Vec::new();
     for (id, past) in &history.jobs {
         for change in past.rows.iter().filter(|change| change.at > healed) {
-            let due = change.old.map_or(0, |old| history.mono(old.run_at_ns));
+            // A job that is new is not late, however long nobody asked for one.
+            let due = change.old.map_or(change.at, |old| history.mono(old.run_at_ns));
             steps.push((change.at, due, *id));
         }
     }
     steps.sort_unstable();
-    let (mut before, mut longest) = (healed, 0);
+    // Where nothing ever was wrong and nobody says when the load ended, time begins with the first change: there is nothing that it
+    // could be late after.
+    let Some(begun) = since(healed, &steps) else {
+        return;
+    };
+    let (mut before, mut longest) = (begun, 0);
     for (at, due, id) in steps {
         let waited = at.saturating_sub(before.max(due));
         longest = longest.max(waited);
@@ -61,8 +67,8 @@ fn moves(history: &History, look: &mut Look) {
         }
         before = at;
     }
-    if before > healed {
-        look.figure("last change after the last fault, ms", millis(before - healed));
+    if before > begun {
+        look.figure("last change after the last fault, ms", millis(before - begun));
         look.figure(
             "longest time without a change after the last fault, ms",
             millis(longest),
@@ -70,7 +76,15 @@ fn moves(history: &History, look: &mut Look) {
     }
 }
 
-/// Since when nothing is wrong and nothing more is asked for.
+/// From when on a change can be late.
+fn since(healed: u64, steps: &[Step]) -> Option<u64> {
+    match healed {
+        0 => steps.first().map(|(at, ..)| *at),
+        _ => Some(healed),
+    }
+}
+
+/// Since when nothing is wrong and nothing more is asked for; 0 when that is not known.
 pub(super) fn healed(history: &History) -> u64 {
     let faults = history.faults.iter().map(crate::history::Fault::over).max();
     let phases = ["heal", "drain"].map(|name| history.phase(name));

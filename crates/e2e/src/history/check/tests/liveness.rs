@@ -42,6 +42,26 @@ fn a_job_that_was_forgotten_for_too_long_is_found() {
 }
 
 #[test]
+fn a_run_with_no_fault_and_no_phase_begins_at_its_first_step() {
+    // A host that was up for long: its monotonic clock does not begin at the run.
+    let up = 3_600_000;
+    let lived = |ms| {
+        let mut script = Script::new();
+        script.life(up, A, "w1");
+        // Nobody asked for anything meanwhile.
+        let later = up + 600_000;
+        script.submits(later, B, json!({}));
+        script.inserts(later + 1, B, later);
+        script.starts(later + ms, "w1", B, 1);
+        script.reports(later + ms, "w1", B, 1, State::Succeeded, Kind::Ok);
+        script.ends(later + ms, B, "w1", State::Succeeded);
+        script
+    };
+    lived(30_000).keeps(Invariant::L1);
+    lived(60_000).violates(Invariant::L1, &[]);
+}
+
+#[test]
 fn a_job_whose_time_comes_late_is_not_late() {
     let mut script = Script::new();
     script.life(0, A, "w1");
