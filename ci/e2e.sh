@@ -308,7 +308,7 @@ step_zero() {
 
 # With a job that runs: Redis away, and KEDA does what its fallback says; the API away, and nobody is taken away.
 without_a_signal() {
-  local id fallback before cooldown second
+  local id fallback before cooldown second waits
   fallback=$(k get scaledobject "${prefix}scheduler-worker" --output 'jsonpath={.spec.fallback.replicas}')
   cooldown=$(k get scaledobject "${prefix}scheduler-worker" --output 'jsonpath={.spec.cooldownPeriod}')
   id=$(tsctl jobs submit sleep --payload "{\"ms\": $((cooldown * 4000))}" --attempt-timeout 1h --output name)
@@ -316,8 +316,11 @@ without_a_signal() {
   if k get statefulset "${prefix}redis" >/dev/null 2>&1; then
     k scale statefulset "${prefix}redis" --replicas=0 >&2
     eventually 180 "without Redis there are $fallback workers" workers_are "$fallback"
+    # What it takes to accept a job is the database.
+    waits=$(tsctl jobs submit noop --output name) || die 'without Redis no job is accepted'
     k scale statefulset "${prefix}redis" --replicas=1 >&2
     k rollout status statefulset "${prefix}redis" --timeout 120s >&2
+    tsctl jobs watch "$waits" >&2 || die "not succeeded: $waits"
   fi
   before=$(replicas scheduler-api)
   # Without pods an autoscaler of the API rests as well.
