@@ -312,13 +312,24 @@ static_resources:
       # A pod that DNS no longer lists gets nothing more, however healthy it is.
       ignore_health_on_host_removal: true
       {{- end }}
-      {{- if $up.outlierDetection.enabled }}
+      # A pod that refuses connections is left out at once, not only when its health was asked twice in vain: until then it would be
+      # picked more often than the others, for it has no open calls, and every call would have to be sent again. What pods answer
+      # counts only where that is wanted: one that answers UNAVAILABLE may be right, and all of them would.
       outlier_detection:
+        split_external_local_origin_errors: true
+        consecutive_local_origin_failure: 3
+        enforcing_local_origin_success_rate: 0
+        {{- if $up.outlierDetection.enabled }}
         consecutive_5xx: {{ int64 $up.outlierDetection.consecutive5xx }}
         interval: {{ $up.outlierDetection.interval }}
         base_ejection_time: {{ $up.outlierDetection.baseEjectionTime }}
         max_ejection_percent: {{ int64 $up.outlierDetection.maxEjectionPercent }}
-      {{- end }}
+        {{- else }}
+        enforcing_consecutive_5xx: 0
+        enforcing_success_rate: 0
+        base_ejection_time: 5s
+        max_ejection_percent: 67
+        {{- end }}
       common_lb_config:
         healthy_panic_threshold: {value: {{ $up.healthCheck.panicPercent }}}
       load_assignment:

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::{Process, Settings, free_port};
 
@@ -16,6 +18,8 @@ const COMPOSED: &str = include_str!("../../../compose/envoy.yaml");
 pub struct Envoy {
     /// Where it takes gRPC on the loopback interface.
     pub port: u16,
+    /// Where it tells about itself.
+    admin: u16,
     program: PathBuf,
     folder: TempDir,
     process: Mutex<Option<Process>>,
@@ -27,14 +31,14 @@ impl Envoy {
     /// # Errors
     /// Envoy cannot be started, or its configuration no longer looks as this expects.
     pub fn start(settings: &Settings, apis: [u16; 3]) -> Result<Self> {
-        let port = free_port()?;
+        let (port, admin) = (free_port()?, free_port()?);
         let mut config = COMPOSED.to_owned();
         let mut replace = |from: &str, to: String| {
             ensure!(config.contains(from), "compose/envoy.yaml has no {from}");
             config = config.replace(from, &to);
             Ok(())
         };
-        replace("port_value: 9901", format!("port_value: {}", free_port()?))?;
+        replace("port_value: 9901", format!("port_value: {admin}"))?;
         replace(
             "address: 0.0.0.0, port_value: 8080",
             format!("address: 127.0.0.1, port_value: {port}"),
@@ -50,12 +54,29 @@ impl Envoy {
         std::fs::write(&path, config).context("envoy.yaml")?;
         let envoy = Self {
             port,
+            admin,
             program: settings.envoy.clone(),
             folder,
             process: Mutex::default(),
         };
         envoy.launch()?;
         Ok(envoy)
+    }
+
+    /// What it says of the API on this port: `health_flags`, such as `healthy` or `/failed_outlier_check`.
+    ///
+    /// # Errors
+    /// It does not answer, or knows of no such API.
+    pub async fn health(&self, api: u16) -> Result<String> {
+        let mut admin = TcpStream::connect(("127.0.0.1", self.admin)).await?;
+        admin
+            .write_all(b"GET /clusters HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        admin.read_to_string(&mut answer).await?;
+        let before = format!("api::127.0.0.1:{api}::health_flags::");
+        let flags = answer.lines().find_map(|line| line.strip_prefix(before.as_str()));
+        Ok(flags.with_context(|| format!("no API on {api}"))?.to_owned())
     }
 
     /// Starts it again after [`Envoy::kill`], on the same port.

@@ -1,6 +1,8 @@
 //! Reopens a job that failed.
 
-use scheduler_domain::{JobId, State, Timestamp};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use scheduler_domain::{Job, JobId, State, Timestamp};
 use sqlx::PgConnection;
 
 use super::call::Db;
@@ -24,12 +26,37 @@ pub(super) const REDRIVE: &str = concat!(
 );
 
 pub(super) async fn redrive(db: Db, now: Timestamp, id: JobId) -> Result<Redriven, Error> {
-    tx::run(&db, &Redrive { now, id }).await
+    let work = Redrive {
+        now,
+        id,
+        tried: AtomicI32::new(0),
+    };
+    tx::run(&db, &work).await
 }
 
 struct Redrive {
     now: Timestamp,
     id: JobId,
+    /// The epoch under which the last try found the job failed; 0 when none did.
+    tried: AtomicI32,
+}
+
+impl Redrive {
+    /// After an answer that was lost: what is known by now, if the job has left the epoch that was tried. It may be anywhere then:
+    /// cancelled by others, run again, failed again.
+    fn settled(&self, job: &Job) -> Option<Result<Redriven, Fault>> {
+        if [0, job.epoch.0].contains(&self.tried.load(Ordering::Relaxed)) {
+            return None;
+        }
+        if job.run_at == row::stored(self.now) {
+            return Some(Ok(Redriven::Done(job.clone())));
+        }
+        // Reopened by others, or by us and put off since by a retry: a refusal would say that it was not carried out.
+        Some(Err(Fault::Final(Error::Unavailable {
+            context: Self::NAME,
+            source: "the answer was lost, and the job has gone on since".into(),
+        })))
+    }
 }
 
 impl Work for Redrive {
@@ -45,17 +72,15 @@ impl Work for Redrive {
         let Some(job) = get::by_id(connection, &[id]).await?.remove(&id) else {
             return Ok(Redriven::NotFound);
         };
-        if !matches!(job.state, State::Failed | State::DeadLetter) {
-            let ours = earlier == Earlier::Unknown
-                && job.state == State::Queued
-                && job.run_at == row::stored(self.now)
-                && job.updated_at == row::stored(self.now);
-            return Ok(if ours {
-                Redriven::Done(job)
-            } else {
-                Redriven::Refused(job)
-            });
+        if earlier == Earlier::Unknown
+            && let Some(settled) = self.settled(&job)
+        {
+            return settled;
         }
+        if !matches!(job.state, State::Failed | State::DeadLetter) {
+            return Ok(Redriven::Refused(job));
+        }
+        self.tried.store(job.epoch.0, Ordering::Relaxed);
         if let Some(last) = current_attempt(&job) {
             attempts::record(connection, &[(id, last)]).await?;
         }

@@ -7,7 +7,7 @@ use scheduler_domain::{Epoch, Outcome, State};
 use sqlx::Row as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 use super::migrated;
 use crate::conformance::jobs::{
@@ -18,7 +18,14 @@ use crate::postgres::{PostgresOptions, PostgresStore};
 use crate::{Cancelled, Deleted, Jobs as _, Redriven, ReportKind, Submitted, Verdict};
 
 /// The answer to swallow, once.
-type Trap = Arc<Mutex<Option<&'static str>>>;
+type Trap = Arc<Mutex<Option<Snare>>>;
+
+struct Snare {
+    /// What it says.
+    tag: &'static str,
+    /// Is told that it was swallowed, and says when the connection is to end, if not at once.
+    meanwhile: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
+}
 
 struct Lossy {
     store: PostgresStore,
@@ -47,11 +54,27 @@ impl Lossy {
 
     /// Swallows the next answer that says `tag`.
     async fn lose(&self, tag: &'static str) {
-        *self.trap.lock().await = Some(tag);
+        *self.trap.lock().await = Some(Snare { tag, meanwhile: None });
+    }
+
+    /// Swallows the answer to the COMMIT of `work`, which learns that its connection ended when `meanwhile` is over.
+    async fn lose_commit<T>(&self, work: impl Future<Output = T>, meanwhile: impl AsyncFnOnce()) -> T {
+        let (swallowed, has_swallowed) = oneshot::channel();
+        let (end, ends) = oneshot::channel();
+        *self.trap.lock().await = Some(Snare {
+            tag: "COMMIT",
+            meanwhile: Some((swallowed, ends)),
+        });
+        let others = async {
+            has_swallowed.await.unwrap();
+            meanwhile().await;
+            end.send(()).unwrap();
+        };
+        tokio::join!(work, others).0
     }
 
     async fn stop(self) {
-        assert_eq!(*self.trap.lock().await, None, "nothing fell into the trap");
+        assert!(self.trap.lock().await.is_none(), "nothing fell into the trap");
         self.store.db.pool.close().await;
         self.database.drop().await.unwrap();
     }
@@ -78,13 +101,16 @@ async fn pass_on(client: TcpStream, server: TcpStream, trap: Trap) {
     let asking = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
     let mut buffer = vec![0; 64 << 10];
     while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
-        let mut trap = trap.lock().await;
-        if let Some(tag) = *trap
-            && buffer[..n]
-                .windows(tag.len())
-                .any(|window| window == tag.as_bytes())
-        {
-            *trap = None;
+        let says = |snare: &mut Snare| {
+            let tag = snare.tag.as_bytes();
+            buffer[..n].windows(tag.len()).any(|window| window == tag)
+        };
+        let caught = trap.lock().await.take_if(says);
+        if let Some(snare) = caught {
+            if let Some((swallowed, ends)) = snare.meanwhile {
+                swallowed.send(()).unwrap();
+                ends.await.unwrap();
+            }
             break;
         }
         if to_client.write_all(&buffer[..n]).await.is_err() {
@@ -175,5 +201,68 @@ async fn a_cancel_a_redrive_and_a_delete_are_told_as_done_when_they_were() {
     h.lose("COMMIT").await;
     assert_eq!(h.store.delete(jobs[0].id).await.unwrap(), Deleted::Done);
     assert_eq!(h.count("SELECT count(*) FROM jobs").await, 1);
+    h.stop().await;
+}
+
+/// Redrives a failed job, whose answer is lost; others do `meanwhile` with it before it is asked again.
+async fn redriven_while(
+    h: &Lossy,
+    job: &scheduler_domain::Job,
+    meanwhile: impl AsyncFnOnce(&PostgresStore),
+) -> Result<Redriven, crate::Error> {
+    finish(
+        &h.store,
+        at(5),
+        report(job, ReportKind::Failed { error: a_failure() }),
+    )
+    .await;
+    let others = PostgresStore::connect(PostgresOptions::new(h.database.url()))
+        .await
+        .unwrap();
+    let answer = h
+        .lose_commit(h.store.redrive(at(6), job.id), async || meanwhile(&others).await)
+        .await;
+    others.db.pool.close().await;
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_is_not_refused_because_others_were_at_the_job_before_it_was_asked_again() {
+    let Some(h) = Lossy::start().await else { return };
+    let jobs = submit_all(&h.store, at(0), (0..3).map(a_job).collect()).await;
+    let id = jobs[0].id;
+    let answer = redriven_while(&h, &jobs[0], async |others| {
+        others.cancel(at(7), id).await.unwrap();
+    });
+    let answer = answer.await.unwrap();
+    assert!(
+        matches!(&answer, Redriven::Done(job) if job.epoch == Epoch(2) && job.state == State::Cancelled),
+        "{answer:?}"
+    );
+
+    // It ran and failed again: to reopen it once more would be to do twice what was asked for once.
+    let id = jobs[2].id;
+    let answer = redriven_while(&h, &jobs[2], async |others| {
+        let reopened = get(others, id).await;
+        let failed = ReportKind::Failed { error: a_failure() };
+        finish(others, at(8), report(&reopened, failed)).await;
+    });
+    let answer = answer.await.unwrap();
+    assert!(
+        matches!(&answer, Redriven::Done(job) if job.epoch == Epoch(2) && job.state == State::Failed),
+        "{answer:?}"
+    );
+
+    // Nothing in the row says any more who reopened it.
+    let id = jobs[1].id;
+    let answer = redriven_while(&h, &jobs[1], async |others| {
+        let reopened = get(others, id).await;
+        finish(others, at(8), report(&reopened, retry(at(9)))).await;
+    });
+    let answer = answer.await;
+    assert!(
+        matches!(answer, Err(crate::Error::Unavailable { .. })),
+        "whether it was carried out is not known: {answer:?}"
+    );
     h.stop().await;
 }
