@@ -10,9 +10,11 @@
 #   PROFILE         which of cargo's builds goes into the images       [debug]
 #   KEEP_CLUSTER    when set, the cluster is left running; one that ran before is left in any case
 #   BUILD_LIMIT     longest that its programs may take to build, where they have not been yet [25m]
+#   KEDA_LIMIT      the same of KEDA                [12m]
 #
 # On the standard output is what ci/e2e.sh writes there. Where the cluster cannot be brought up, that counts
-# as a failed test; where its programs take too long to build, a line says that it was SKIPPED.
+# as a failed test (but not in CI, on whose machines it may not run); where its programs take too long to build,
+# a line says that it was SKIPPED.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -63,6 +65,8 @@ trap down EXIT
 status=0
 timeout --kill-after=30s "${BUILD_LIMIT:-25m}" "$local_cluster/cluster" up >&2 || status=$?
 ((status != 124)) || skip "its programs were not built within ${BUILD_LIMIT:-25m}"
+# CI's machines are not ours to choose: one that cannot run the node says nothing about the chart.
+((status == 0)) || ! in_ci || skip "the cluster did not come up: status $status"
 ((status == 0)) || die "the cluster did not come up: status $status"
 
 step 'images'
@@ -93,13 +97,16 @@ begun=yes
 here=(--set cockroachdb.external.host=postgres.default.svc
   --set cockroachdb.external.existingSecret=scheduler-database
   --set redis.image.repository=library/redis --set redis.image.tag=7.0)
-ci/e2e.sh --values values/ci.yaml "${here[@]}" "$@"
-(($# == 0)) || exit 0
+if (($#)); then
+  ci/e2e.sh --values values/ci.yaml "${here[@]}" "$@"
+  exit 0
+fi
+ci/e2e.sh --values values/ci.yaml "${here[@]}" --skip zero
 
 step 'KEDA'
 status=0
-timeout --kill-after=30s "${BUILD_LIMIT:-25m}" "$local_cluster/cluster" keda >&2 || status=$?
-((status != 124)) || skip "KEDA was not built within ${BUILD_LIMIT:-25m}"
+timeout --kill-after=30s "${KEDA_LIMIT:-12m}" "$local_cluster/cluster" keda >&2 || status=$?
+((status != 124)) || skip "KEDA was not built within ${KEDA_LIMIT:-12m}"
 begun=
 ((status == 0)) || die "KEDA did not come up: status $status"
 empty_database
@@ -107,4 +114,5 @@ empty_database
 step 'e2e with KEDA'
 begun=yes
 OUT=${OUT:-$cache/e2e}-keda ci/e2e.sh --values values/ci.yaml --values values/scale-to-zero.yaml "${here[@]}" \
-  --set worker.autoscaling.maxReplicas=6 --only install --only zero --only uninstall
+  --set worker.autoscaling.maxReplicas=6 --set worker.autoscaling.keda.cooldownPeriod=20 \
+  --only install --only zero --only uninstall

@@ -282,7 +282,7 @@ more_workers() { (($(replicas scheduler-worker) > $1)); }
 
 # Down to none and back, where KEDA asks the API (values/scale-to-zero.yaml).
 step_zero() {
-  local began id waited fallback before
+  local began id waited
   if [[ $(fewest scheduler-worker) != 0 ]]; then
     say 'SKIPPED: e2e: zero: the workers are never scaled to none'
     return
@@ -302,14 +302,37 @@ step_zero() {
   load_over burst '.repeated_runs == 0'
   say "drained $((SECONDS - began)) s after it began"
   eventually "${HPA_BACK:-600}" 'all workers are gone again' ready scheduler-worker 0
+  without_a_signal
+  k get events --field-selector involvedObject.kind=ScaledObject --sort-by .lastTimestamp >&2
+}
+
+# With a job that runs: Redis away, and KEDA does what its fallback says; the API away, and nobody is taken away.
+without_a_signal() {
+  local id fallback before cooldown second waits
   fallback=$(k get scaledobject "${prefix}scheduler-worker" --output 'jsonpath={.spec.fallback.replicas}')
+  cooldown=$(k get scaledobject "${prefix}scheduler-worker" --output 'jsonpath={.spec.cooldownPeriod}')
+  id=$(tsctl jobs submit sleep --payload "{\"ms\": $((cooldown * 4000))}" --attempt-timeout 1h --output name)
+  eventually 60 'a worker runs it' runs "$id"
+  if k get statefulset "${prefix}redis" >/dev/null 2>&1; then
+    k scale statefulset "${prefix}redis" --replicas=0 >&2
+    eventually 180 "without Redis there are $fallback workers" workers_are "$fallback"
+    # What it takes to accept a job is the database.
+    waits=$(tsctl jobs submit noop --output name) || die 'without Redis no job is accepted'
+    k scale statefulset "${prefix}redis" --replicas=1 >&2
+    k rollout status statefulset "${prefix}redis" --timeout 120s >&2
+    tsctl jobs watch "$waits" >&2 || die "not succeeded: $waits"
+  fi
   before=$(replicas scheduler-api)
   # Without pods an autoscaler of the API rests as well.
   k scale deployment "${prefix}scheduler-api" --replicas=0 >&2
-  eventually 120 "without the API there are $fallback workers" workers_are "$fallback"
+  for ((second = 0; second < cooldown + 30; second += 5)); do
+    sleep 5
+    (($(replicas scheduler-worker) > 0)) || die "without the API the workers were scaled to none after $second s"
+  done
+  say "without the API the workers stayed for $second s"
   k scale deployment "${prefix}scheduler-api" --replicas="$before" >&2
   eventually 120 'the API is back' ready scheduler-api "$before"
-  k get events --field-selector involvedObject.kind=ScaledObject --sort-by .lastTimestamp >&2
+  tsctl jobs watch "$id" >&2 || die "not succeeded: $id"
 }
 workers_are() { (($(replicas scheduler-worker) == $1)); }
 

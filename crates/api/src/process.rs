@@ -69,7 +69,7 @@ pub async fn run_engine(context: Context, engine: Engine) -> anyhow::Result<()> 
         let _last = served.drop_guard();
         serve(listener, deps, stop).await
     });
-    context.readiness.open(engine.checks());
+    context.readiness.open(engine.checks_of_api());
     context.tasks.join().await
 }
 

@@ -92,20 +92,26 @@ pub async fn connect_backends(
 }
 
 impl Engine {
-    /// What a process that works with this engine needs in order to be ready.
+    /// What a process needs that takes jobs: the store alone. Without the queue jobs are accepted, and wait; were every API process
+    /// taken out of service with it, nobody could submit any.
     #[must_use]
-    pub fn checks(&self) -> Checks {
-        let (store, queue) = (self.clone(), self.clone());
-        vec![
-            check("store", move || {
-                let engine = store.clone();
-                async move { Ok(engine.ping_store().await?) }
-            }),
-            check("queue", move || {
-                let engine = queue.clone();
-                async move { Ok(engine.ping_queue().await?) }
-            }),
-        ]
+    pub fn checks_of_api(&self) -> Checks {
+        let engine = self.clone();
+        vec![check("store", move || {
+            let engine = engine.clone();
+            async move { Ok(engine.ping_store().await?) }
+        })]
+    }
+
+    /// What a process needs that runs jobs.
+    #[must_use]
+    pub fn checks_of_worker(&self) -> Checks {
+        let engine = self.clone();
+        let queue = check("queue", move || {
+            let engine = engine.clone();
+            async move { Ok(engine.ping_queue().await?) }
+        });
+        self.checks_of_api().into_iter().chain([queue]).collect()
     }
 }
 

@@ -13,7 +13,8 @@ use scheduler_domain::{
 };
 use scheduler_engine::{Engine, Options, Submission};
 use scheduler_queue::{RedisOptions, RedisQueue, Served};
-use scheduler_store::MemoryStore;
+use scheduler_service::http::Checks;
+use scheduler_store::{MemoryStore, Submitted};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -50,9 +51,9 @@ fn redis_address() -> Option<String> {
     Some(address.to_owned())
 }
 
-#[tokio::test]
-async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
-    let Some(redis) = redis_address() else { return };
+/// An engine whose queue is behind a gate, and the gate.
+async fn behind_a_gate() -> Option<(Engine, Arc<AtomicBool>)> {
+    let redis = redis_address()?;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let open = Arc::new(AtomicBool::new(true));
@@ -83,8 +84,10 @@ async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
         Arc::new(SystemEntropy),
         options,
     );
-    let session = |name| engine.session(WorkerId::new(name, SystemEntropy.uuid()), Served::All);
-    let (leaving, other) = (session("leaving"), session("other"));
+    Some((engine, open))
+}
+
+fn a_job() -> Submission {
     let spec = JobSpec {
         job_type: JobType::parse("noop").unwrap(),
         queue: QueueName::default(),
@@ -93,15 +96,47 @@ async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
         max_attempts: 3,
         options: JobOptions::default(),
     };
-    engine
-        .submit(vec![Submission {
-            id: None,
-            key: None,
-            spec,
-            trace: None,
-        }])
-        .await
-        .unwrap();
+    Submission {
+        id: None,
+        key: None,
+        spec,
+        trace: None,
+    }
+}
+
+#[tokio::test]
+async fn without_redis_an_api_process_is_ready_and_accepts_jobs_and_a_worker_process_is_not_ready() {
+    let Some((engine, open)) = behind_a_gate().await else {
+        return;
+    };
+    let failing = async |checks: Checks| {
+        let mut failing = Vec::new();
+        for check in checks {
+            if check.check().await.is_err() {
+                failing.push(check.name());
+            }
+        }
+        failing
+    };
+    assert!(failing(engine.checks_of_worker()).await.is_empty());
+    open.store(false, Ordering::SeqCst);
+    while engine.ping_queue().await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(failing(engine.checks_of_api()).await.is_empty());
+    assert_eq!(failing(engine.checks_of_worker()).await, ["queue"]);
+    let submitted = engine.submit(vec![a_job()]).await.unwrap();
+    assert!(matches!(submitted[0], Ok(Submitted::Created(_))), "{submitted:?}");
+}
+
+#[tokio::test]
+async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
+    let Some((engine, open)) = behind_a_gate().await else {
+        return;
+    };
+    let session = |name| engine.session(WorkerId::new(name, SystemEntropy.uuid()), Served::All);
+    let (leaving, other) = (session("leaving"), session("other"));
+    engine.submit(vec![a_job()]).await.unwrap();
     let never = CancellationToken::new();
     let claimed = tokio::time::timeout(Duration::from_secs(10), leaving.next(1, &never))
         .await

@@ -53,6 +53,6 @@ pub async fn run_engine(context: Context, registry: Registry, engine: Engine) ->
     context
         .tasks
         .spawn("worker", runner::run(engine.clone(), registry, options, stop));
-    context.readiness.open(engine.checks());
+    context.readiness.open(engine.checks_of_worker());
     context.tasks.join().await
 }

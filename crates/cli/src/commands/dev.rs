@@ -73,7 +73,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     ));
     tokio::spawn(interrupted(stop.clone()));
     if let Some(side) = &side {
-        side.readiness.open(engine.checks());
+        side.readiness.open(engine.checks_of_worker());
     }
     let deps = Deps {
         tokens: TokenKey::from_secret(&engine.entropy().uuid().to_string()),

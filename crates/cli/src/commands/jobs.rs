@@ -56,7 +56,7 @@ pub(crate) enum Command {
 
 pub(crate) async fn run(client: &Client, console: &Console, command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Submit(args) => return submit::run(client, console, *args).await,
+        Command::Submit(args) => return Box::pin(submit::run(client, console, *args)).await,
         Command::Watch { id } => return follow::watch(client, console, &id).await,
         Command::Cancel(args) => return each::run(client, console, Verb::Cancel, args).await,
         Command::Retry(args) => return each::run(client, console, Verb::Retry, args).await,
