@@ -8,6 +8,8 @@
 mod connections;
 pub mod convert;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
 mod layer;
 mod malformed;
 pub mod metrics;

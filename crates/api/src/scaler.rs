@@ -23,7 +23,8 @@ use tonic::{Request, Response, Status};
 
 use crate::error::Error;
 use crate::metrics;
-use metadata::{Metric, Trigger};
+use metadata::Metric;
+pub(crate) use metadata::Trigger;
 
 pub use serve::serve_scaler;
 

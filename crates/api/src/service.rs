@@ -65,7 +65,7 @@ impl Service {
 }
 
 /// W3C trace context of the caller.
-fn trace<T>(request: &Request<T>) -> Option<String> {
+pub(crate) fn trace<T>(request: &Request<T>) -> Option<String> {
     let value = request.metadata().get("traceparent")?.to_str().ok()?;
     // version-traceid-parentid-flags, 55 characters: anything else is not stored.
     (value.len() == 55 && value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')).then(|| value.to_owned())

@@ -8,6 +8,9 @@ use scheduler_client::{Priority, State, Timestamp};
 
 use crate::exit::Usage;
 
+#[cfg(test)]
+mod fuzz;
+
 /// A span such as `5m` or `1h 30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)

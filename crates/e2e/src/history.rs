@@ -17,6 +17,8 @@ mod client;
 mod event;
 mod fingerprint;
 mod folder;
+#[cfg(test)]
+mod fuzz;
 mod judge;
 mod listener;
 mod load;

@@ -6,6 +6,8 @@
 //! number is divided as those were. Nothing here looks at a job: the cost is that of the number of lines and of processes.
 
 mod demand;
+#[cfg(test)]
+mod fuzz;
 mod mix;
 
 use std::collections::BTreeMap;

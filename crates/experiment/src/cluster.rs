@@ -1,6 +1,8 @@
 //! What an experiment asks of a cluster.
 
 mod forward;
+#[cfg(test)]
+mod fuzz;
 mod helm;
 mod objects;
 mod program;

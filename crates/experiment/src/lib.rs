@@ -18,6 +18,8 @@
 
 mod cluster;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod measure;
 mod plan;
 mod profile;

@@ -19,6 +19,8 @@
 
 mod backlog;
 mod follow;
+#[cfg(test)]
+mod fuzz;
 mod idle;
 mod ids;
 mod ledger;

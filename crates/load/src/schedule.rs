@@ -70,7 +70,8 @@ impl Schedule {
     /// Until the end of the last stage.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.0.iter().map(|stage| stage.over).sum()
+        let add = |whole: Duration, stage: &Stage| whole.saturating_add(stage.over);
+        self.0.iter().fold(Duration::ZERO, add)
     }
 
     /// How many jobs are due in all.
@@ -169,9 +170,9 @@ impl Iterator for Arrivals {
             let jobs = segment.jobs();
             // The last arrival of a segment belongs to the next one, give or take what floats lose.
             if due - self.passed < jobs - 1e-6 {
-                return Some(Duration::from_secs_f64(
-                    self.begun + segment.when(due - self.passed),
-                ));
+                let at = self.begun + segment.when(due - self.passed);
+                // Past the end of time is never.
+                return Some(Duration::try_from_secs_f64(at).unwrap_or(Duration::MAX));
             }
             self.passed += jobs;
             self.begun += segment.seconds;

@@ -21,6 +21,8 @@ mod claim;
 mod codec;
 mod dispatch;
 mod extend;
+#[cfg(test)]
+mod fuzz;
 mod give_up;
 mod hints;
 mod inspect;

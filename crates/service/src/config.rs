@@ -15,6 +15,8 @@ mod engine;
 mod fault;
 mod field;
 mod flat;
+#[cfg(test)]
+mod fuzz;
 mod layer;
 mod markdown;
 mod nearest;

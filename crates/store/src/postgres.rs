@@ -14,6 +14,8 @@ mod delete;
 mod due;
 mod fault;
 mod finish;
+#[cfg(test)]
+mod fuzz;
 mod get;
 mod hand_out;
 mod insert;

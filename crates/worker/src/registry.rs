@@ -1,5 +1,7 @@
 //! Which handler runs which type.
 
+#[cfg(test)]
+mod fuzz;
 mod json;
 
 use std::collections::BTreeMap;

@@ -29,6 +29,9 @@ const KEDAS: &[&str] = &[
     "tlsClientCert",
     "tlsClientKey",
 ];
+/// Most unknown keys that are told, and how much of each.
+const MOST_TOLD: usize = 10;
+const LONGEST_TOLD: usize = 32;
 /// Most names in one list.
 const MOST_NAMES: usize = 100;
 
@@ -57,7 +60,7 @@ impl Metric {
 
 /// What a trigger asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Trigger {
+pub(crate) struct Trigger {
     pub(super) metric: Metric,
     pub(super) selection: Selection,
     /// How much of the metric one worker carries.
@@ -74,7 +77,7 @@ impl Trigger {
     ///
     /// # Errors
     /// Every violation.
-    pub(super) fn parse(metadata: &HashMap<String, String>) -> Result<Self, Vec<Invalid>> {
+    pub(crate) fn parse(metadata: &HashMap<String, String>) -> Result<Self, Vec<Invalid>> {
         let mut reader = Reader {
             metadata,
             faults: Vec::new(),
@@ -160,8 +163,10 @@ impl Reader<'_> {
         let known = |key: &&String| KEYS.contains(&key.as_str()) || KEDAS.contains(&key.as_str());
         let mut unknown: Vec<&String> = self.metadata.keys().filter(|key| !known(key)).collect();
         unknown.sort();
-        for key in unknown {
-            self.refuse(key, format!("is not a key; there are {}", KEYS.join(", ")));
+        for key in unknown.into_iter().take(MOST_TOLD) {
+            // Cut, and not all of them: the answer has to fit into headers, whatever was sent.
+            let key: String = key.chars().take(LONGEST_TOLD).collect();
+            self.refuse(&key, format!("is not a key; there are {}", KEYS.join(", ")));
         }
     }
 

@@ -1,5 +1,8 @@
 //! Quantities as Kubernetes writes them.
 
+/// More than any container has: what claims it is no quantity.
+const MOST: f64 = 1e9;
+
 /// Cores: `1`, `250m`, `12345678n`.
 pub(super) fn cores(text: &str) -> Option<f64> {
     let units = [("n", 1e-9), ("u", 1e-6), ("m", 1e-3)];
@@ -7,7 +10,8 @@ pub(super) fn cores(text: &str) -> Option<f64> {
         .into_iter()
         .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
         .unwrap_or((text, 1.0));
-    digits.parse::<f64>().ok().map(|number| number * unit)
+    let cores = digits.parse::<f64>().ok()? * unit;
+    (0.0..=MOST).contains(&cores).then_some(cores)
 }
 
 #[cfg(test)]

@@ -69,8 +69,8 @@ impl Claims {
 
 /// What one claim in one shard gave.
 #[derive(Default)]
-struct Answer {
-    claimed: Vec<Claimed>,
+pub(super) struct Answer {
+    pub(super) claimed: Vec<Claimed>,
     dropped: i64,
 }
 
@@ -220,7 +220,7 @@ fn is_final(error: &RedisError) -> bool {
 }
 
 /// Reads the answer of `claim.lua`.
-fn read(answer: &Value) -> Option<Answer> {
+pub(super) fn read(answer: &Value) -> Option<Answer> {
     let Value::Array(values) = answer else { return None };
     let [now, dropped, runs @ ..] = values.as_slice() else {
         return None;

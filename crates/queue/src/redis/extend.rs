@@ -71,7 +71,7 @@ async fn undo(queue: &RedisQueue, worker: &WorkerId, held: &[&Lease], again: &[J
 }
 
 /// Reads the answer of `extend.lua`: lost, made again.
-fn read(answer: &Value) -> Option<(Vec<JobId>, Vec<JobId>)> {
+pub(super) fn read(answer: &Value) -> Option<(Vec<JobId>, Vec<JobId>)> {
     let Value::Array(lists) = answer else { return None };
     let [Value::Array(lost), Value::Array(again)] = lists.as_slice() else {
         return None;

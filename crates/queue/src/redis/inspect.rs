@@ -87,10 +87,10 @@ async fn depths(queue: &RedisQueue) -> Result<Vec<Depth>, Error> {
     Ok(lines.into_values().collect())
 }
 
-type LineDepth = ((QueueName, Priority), u64, Timestamp);
+pub(super) type LineDepth = ((QueueName, Priority), u64, Timestamp);
 
 /// Reads the answer of `depths.lua`; lines that are not ours are left out.
-fn read_depths(answer: &Value) -> Option<(Timestamp, Vec<LineDepth>)> {
+pub(super) fn read_depths(answer: &Value) -> Option<(Timestamp, Vec<LineDepth>)> {
     let Value::Array(values) = answer else { return None };
     let [now, lines @ ..] = values.as_slice() else {
         return None;
@@ -142,7 +142,7 @@ async fn sizes(queue: &RedisQueue) -> Result<Sizes, Error> {
     Ok(sizes)
 }
 
-fn read_sizes(answer: &Value) -> Option<[u64; 7]> {
+pub(super) fn read_sizes(answer: &Value) -> Option<[u64; 7]> {
     let Value::Array(values) = answer else { return None };
     let numbers = values.iter().map(|value| u64::try_from(read_number(value)?).ok());
     numbers.collect::<Option<Vec<_>>>()?.try_into().ok()

@@ -24,11 +24,11 @@ const STEP: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Walks([AtomicU64; Shard::COUNT as usize]);
 
-struct Step {
+pub(super) struct Step {
     cursor: u64,
     now: i64,
     silent: i64,
-    expired: Vec<Lease>,
+    pub(super) expired: Vec<Lease>,
 }
 
 pub(super) async fn expired(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Vec<Lease>, Error> {
@@ -76,7 +76,7 @@ async fn forget(queue: &RedisQueue, shard: Shard, then: i64) -> Result<(), Error
 }
 
 /// Reads the answer of `expired.lua`.
-fn read(answer: &Value) -> Option<Step> {
+pub(super) fn read(answer: &Value) -> Option<Step> {
     let Value::Array(values) = answer else { return None };
     let [cursor, now, silent, leases @ ..] = values.as_slice() else {
         return None;

@@ -14,6 +14,8 @@ use crate::{Error, Flow, Report, Reported, Tally};
 
 /// In place of a type that is not known. No type's name.
 const UNKNOWN: &str = "*";
+/// No process sees so much a second. Without a bound somebody else's figures could add up to what is no number, and to no workers.
+const MOST: f64 = 1e15;
 
 #[async_trait]
 impl Tally for RedisQueue {
@@ -44,7 +46,7 @@ impl Tally for RedisQueue {
     }
 }
 
-fn reported(pair: &[Value]) -> Option<Reported> {
+pub(super) fn reported(pair: &[Value]) -> Option<Reported> {
     let age = u64::try_from(read_number(&pair[0])?.max(0)).ok()?;
     let text = std::str::from_utf8(read_bytes(&pair[1])?).ok()?;
     Some(Reported {
@@ -53,7 +55,7 @@ fn reported(pair: &[Value]) -> Option<Reported> {
     })
 }
 
-fn write(report: &Report) -> String {
+pub(super) fn write(report: &Report) -> String {
     let mut text = report.slots.to_string();
     for flow in &report.flows {
         let job_type = flow.job_type.as_ref().map_or(UNKNOWN, JobType::as_str);
@@ -73,7 +75,7 @@ fn write(report: &Report) -> String {
 }
 
 /// `None` where not even the first line is one of ours; other lines that are not are left out, as are columns of later versions.
-fn read(text: &str) -> Option<Report> {
+pub(super) fn read(text: &str) -> Option<Report> {
     let mut lines = text.lines();
     let slots = lines.next()?.parse().ok()?;
     Some(Report {
@@ -93,7 +95,7 @@ fn read_flow(line: &str) -> Option<Flow> {
     let running = words.next()?.parse().ok()?;
     let mut number = || {
         let number: f64 = words.next()?.parse().ok()?;
-        (number.is_finite() && number >= 0.0).then_some(number)
+        (0.0..=MOST).contains(&number).then_some(number)
     };
     Some(Flow {
         queue,

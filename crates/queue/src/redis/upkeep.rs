@@ -64,7 +64,7 @@ async fn promote(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Promo
 }
 
 /// Reads the answer of `promote.lua`.
-fn read_promoted(answer: &Value) -> Option<Promoted> {
+pub(super) fn read_promoted(answer: &Value) -> Option<Promoted> {
     let Value::Array(values) = answer else { return None };
     let [moved, next, lines @ ..] = values.as_slice() else {
         return None;

@@ -103,6 +103,10 @@ impl<'a> Layer<'a> {
 
     /// The fault that `path` is no field, with the one that was probably meant.
     fn unknown(&self, path: &str, origin: Origin<'_>) -> Fault {
+        if path.is_empty() {
+            let message = "names no field; docs/CONFIG.md lists them";
+            return Fault::without_origin(origin.to_string(), message);
+        }
         let message = if self.table.is_section(path) {
             "is a section, not a field".to_owned()
         } else {

@@ -2,9 +2,14 @@
 
 /// How alike two names must be, 0 … 1, for one to be proposed for the other.
 const LIKENESS: f64 = 0.6;
+/// Longer than any path: nothing is like it, and to find that out would take long.
+const LONGEST: usize = 200;
 
 /// The path most like `wrong`: one with the same field name in another section, otherwise the most similar.
 pub(super) fn nearest<'a>(wrong: &str, paths: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if wrong.len() > LONGEST {
+        return None;
+    }
     let name = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let wrong_name = name(wrong);
     let likeness = |path: &str| {

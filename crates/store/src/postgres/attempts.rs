@@ -99,18 +99,18 @@ pub(super) async fn record(
 }
 
 #[derive(sqlx::FromRow)]
-struct AttemptRow {
-    epoch: i32,
-    number: i32,
-    worker: Option<String>,
-    started_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
-    outcome: i16,
-    error: Option<String>,
+pub(super) struct AttemptRow {
+    pub(super) epoch: i32,
+    pub(super) number: i32,
+    pub(super) worker: Option<String>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) outcome: i16,
+    pub(super) error: Option<String>,
 }
 
 impl AttemptRow {
-    fn read(self, id: JobId) -> Result<Attempt, Error> {
+    pub(super) fn read(self, id: JobId) -> Result<Attempt, Error> {
         let corrupt = |column| Error::Corrupt {
             table: "job_attempts",
             column,

@@ -30,30 +30,30 @@ macro_rules! job_columns {
 pub(super) use job_columns;
 
 #[derive(sqlx::FromRow)]
-struct JobRow {
-    id: Uuid,
-    state: i16,
-    epoch: i32,
-    attempts: i32,
-    crashes: i32,
-    max_attempts: i32,
-    sequence: i64,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-    run_at: Timestamp,
-    started_at: Option<Timestamp>,
-    finished_at: Option<Timestamp>,
-    priority: i16,
+pub(super) struct JobRow {
+    pub(super) id: Uuid,
+    pub(super) state: i16,
+    pub(super) epoch: i32,
+    pub(super) attempts: i32,
+    pub(super) crashes: i32,
+    pub(super) max_attempts: i32,
+    pub(super) sequence: i64,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) run_at: Timestamp,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) priority: i16,
     #[sqlx(rename = "type")]
-    job_type: String,
-    queue: String,
-    payload: Vec<u8>,
-    options: Option<String>,
-    trace: Option<String>,
-    worker: Option<String>,
-    result: Option<Vec<u8>>,
-    error: Option<String>,
-    progress: Option<String>,
+    pub(super) job_type: String,
+    pub(super) queue: String,
+    pub(super) payload: Vec<u8>,
+    pub(super) options: Option<String>,
+    pub(super) trace: Option<String>,
+    pub(super) worker: Option<String>,
+    pub(super) result: Option<Vec<u8>>,
+    pub(super) error: Option<String>,
+    pub(super) progress: Option<String>,
 }
 
 /// Reads a row that has [`job_columns`].

@@ -4,6 +4,8 @@
 //! nothing of the environment has a say: no proxy, no redirects, no cookies, no content decoding.
 
 mod answer;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod request;
 mod reserved;

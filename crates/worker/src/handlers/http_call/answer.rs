@@ -5,7 +5,7 @@ use reqwest::{Response, StatusCode};
 use crate::JobError;
 
 /// Most of a body that is kept. Written as JSON it can become six times as long, and must still fit a result.
-const KEPT: usize = 8 << 10;
+pub(super) const KEPT: usize = 8 << 10;
 
 /// What came back.
 #[derive(Debug, serde::Serialize)]
@@ -46,7 +46,7 @@ pub(super) async fn read(mut response: Response, most: u64) -> Result<Answer, Er
 }
 
 /// As text of at most [`KEPT`] bytes; whether something was cut off. NUL is replaced, because PostgreSQL's JSON cannot hold it.
-fn text(body: &[u8]) -> (String, bool) {
+pub(super) fn text(body: &[u8]) -> (String, bool) {
     let mut text = String::from_utf8_lossy(body).replace('\0', "\u{fffd}");
     let end = text.floor_char_boundary(KEPT);
     let cut = end < text.len();
@@ -55,6 +55,15 @@ fn text(body: &[u8]) -> (String, bool) {
 }
 
 impl Answer {
+    #[cfg(test)]
+    pub(super) fn of(status: u16, body: String, truncated: bool) -> Self {
+        Self {
+            status,
+            body,
+            truncated,
+        }
+    }
+
     /// A status of 400 or more is a failure; one that can pass is worth another try.
     pub(super) fn judge(self, target: &str) -> Result<Self, JobError> {
         if self.status < 400 {

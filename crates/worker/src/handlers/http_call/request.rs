@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::JobError;
 
 /// Headers that say how a message travels, or where to: the client's to set.
-const TRANSPORT: [&str; 8] = [
+pub(super) const TRANSPORT: [&str; 8] = [
     "connection",
     "content-length",
     "expect",

@@ -41,7 +41,7 @@ impl Resolve for Guarded {
 }
 
 /// Fails when there are addresses but none that may be called.
-fn allowed(guard: Guard, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
+pub(super) fn allowed(guard: Guard, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
     let mut refused = None;
     let mut allowed = Vec::with_capacity(found.len());
     for address in found {

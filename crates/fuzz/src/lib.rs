@@ -1,0 +1,12 @@
+//! What the fuzz targets share: input that is almost right.
+//!
+//! A decoder's deep paths are reached by input that passes its first checks, so a target names a few good examples and is given
+//! those with something done to them, drawn by the engine. A target is an ordinary test beside the decoder; on failure bolero
+//! prints the seed, which `BOLERO_RANDOM_SEED` repeats. `ci/fuzz.sh` runs them for longer.
+
+mod edit;
+mod near;
+
+pub use bolero::ValueGenerator as Generate;
+pub use bolero::{check, produce as any};
+pub use near::{Near, bytes_near, text_near};
