@@ -49,7 +49,8 @@ fn nobody_there_is_a_failure_with_a_fix() {
 #[test]
 fn a_scheduler_without_its_queue_is_told_from_no_scheduler() {
     let fake = fake();
-    for _ in 0..4 {
+    // As often as the client asks.
+    for _ in 0..scheduler_client::ClientOptions::new("").attempts {
         fake.fail(Rpc::Queues, Status::unavailable("the queue cannot be reached"));
     }
     let ran = run(&fake, &["doctor"]).code(1);

@@ -67,6 +67,16 @@ impl Guard {
         match url.host() {
             Some(Host::Ipv4(address)) => self.check_address(address.into())?,
             Some(Host::Ipv6(address)) => self.check_address(address.into())?,
+            // With a part that is empty it is no name, and `10.0.0.1..` is one that a resolver may take for an address.
+            Some(Host::Domain(name))
+                if name
+                    .strip_suffix('.')
+                    .unwrap_or(name)
+                    .split('.')
+                    .any(str::is_empty) =>
+            {
+                return Err(url::ParseError::InvalidDomainCharacter.into());
+            }
             Some(Host::Domain(_)) => {}
             None => return Err(url::ParseError::EmptyHost.into()),
         }
@@ -113,6 +123,8 @@ mod tests {
         ("http://[fe80::1%25eth0]/", "cannot be read"),
         ("http://1.2.3.4.5/", "cannot be read"),
         ("http://256.1.1.1/", "cannot be read"),
+        ("http://10.0.0.1../", "cannot be read"),
+        ("http://example..com/", "cannot be read"),
         ("http://0x100000000/", "cannot be read"),
         ("http://example.com:65536/", "cannot be read"),
         ("ftp://example.com", "http://"),
