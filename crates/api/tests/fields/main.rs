@@ -1,6 +1,6 @@
 //! Every field of every RPC, as the descriptor set lists them: at its limits, past them, and nonsense. An RPC or field that is
 //! added to the contract is tried without a word here.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod fuzz;
 mod messages;
@@ -82,7 +82,7 @@ async fn each_field_of_every_other_request_is_taken_or_refused_by_its_name() {
 
 #[tokio::test]
 async fn what_no_schema_has_is_ignored_or_refused_in_every_request() {
-    let group = |depth: usize| vec![0xc3, 0x3e].repeat(depth);
+    let group = |depth: usize| [0xc3, 0x3e].repeat(depth);
     let large = [&[0xc2, 0x3e, 0x80, 0x80, 0x40][..], &vec![7; 1 << 20]].concat();
     let world = World::start().await;
     for method in world.methods() {

@@ -1,6 +1,6 @@
 //! Clients that mean harm, on loopback: what one of them does ends for it alone, costs a bounded amount of memory, and others are
 //! served meanwhile.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod frames;
 mod world;
