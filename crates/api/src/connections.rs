@@ -17,11 +17,14 @@ use tracing::warn;
 /// After a failure to accept, which is for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// So many bytes begin every HTTP/2 connection; only then the protocol's own limits hold.
+const PREFACE: usize = 24;
+
 /// What bounds connections.
 pub(crate) struct Bounds {
     /// Open at once. Further ones wait in the system's backlog until one of these is closed.
     pub(crate) at_once: usize,
-    /// A connection that has said nothing for so long after it was opened is closed.
+    /// A connection that has not said by then what protocol it speaks is closed. The time counts from when it was opened.
     pub(crate) silence: Duration,
     /// When it is cancelled, those that have said nothing are closed at once: the server waits for those that have.
     pub(crate) closing: CancellationToken,
@@ -39,6 +42,7 @@ pub(crate) fn accept(
         let stream = next(&listener).await;
         let connection = Connection {
             stream,
+            heard: 0,
             silent: Some(Box::pin(silent(bounds.silence, bounds.closing.clone()))),
             _place: place,
         };
@@ -71,7 +75,9 @@ async fn silent(longest: Duration, closing: CancellationToken) {
 /// An open connection, and its place among them.
 pub(crate) struct Connection {
     stream: TcpStream,
-    /// `None` once the peer has spoken: from then on the protocol has limits of its own.
+    /// Bytes of the preface that came.
+    heard: usize,
+    /// `None` once the peer has spoken, the whole preface and not a byte of it: from then on the protocol has limits of its own.
     silent: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     _place: OwnedSemaphorePermit,
 }
@@ -90,9 +96,15 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         match &mut self.silent {
-            Some(_) if read.is_ready() => self.silent = None,
+            Some(_) if read.is_ready() => {
+                self.heard += into.filled().len() - before;
+                if self.heard >= PREFACE {
+                    self.silent = None;
+                }
+            }
             Some(silent) => {
                 ready!(silent.as_mut().poll(context));
                 // As if the peer had closed it.

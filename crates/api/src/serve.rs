@@ -111,6 +111,8 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
         .http2_keepalive_timeout(Some(limits.keepalive))
         .initial_connection_window_size(4 << 20)
         .initial_stream_window_size(1 << 20)
+        // A request that does not arrive whole has no handler yet that could bound it.
+        .timeout(limits.request_timeout * 2)
         .layer(mark)
         .layer(panics())
         .add_service(health_service)

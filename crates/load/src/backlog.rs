@@ -38,6 +38,8 @@ impl From<&ListQueuesResponse> for Backlog {
             delayed: count(answer.delayed),
             workers: count(answer.workers),
             oldest: ages
+                // The library's conversion of what is below zero can overflow.
+                .filter(|age| age.seconds >= 0 && age.nanos >= 0)
                 .filter_map(|age| Duration::try_from(age).ok())
                 .max()
                 .unwrap_or_default(),

@@ -174,7 +174,7 @@ fn delay(faults: &mut Faults, given: prost_types::Duration, has_run_at: bool) ->
 }
 
 /// Non-negative and valid by protobuf's rules.
-fn duration(given: prost_types::Duration) -> Option<Duration> {
+pub(super) fn duration(given: prost_types::Duration) -> Option<Duration> {
     let seconds = u64::try_from(given.seconds).ok()?;
     let nanos = u32::try_from(given.nanos)
         .ok()

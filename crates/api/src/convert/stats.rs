@@ -6,6 +6,7 @@ use scheduler_domain::Invalid;
 use scheduler_engine::{Aim, Figures, Load, desired_workers};
 use scheduler_proto::v1;
 
+use super::inward;
 use super::outward::{duration, long};
 
 /// Most that a worker may run at once, as its configuration has it.
@@ -18,8 +19,8 @@ const MOST_SLOTS: i32 = 10_000;
 pub fn drain_target(given: Option<prost_types::Duration>) -> Result<Option<Duration>, Invalid> {
     let Some(given) = given else { return Ok(None) };
     let allowed = Duration::from_secs(1)..=Duration::from_secs(24 * 3_600);
-    Duration::try_from(given)
-        .ok()
+    // Not by the library's own conversion, which panics at the least number of seconds there is.
+    inward::duration(given)
         .filter(|drain| allowed.contains(drain))
         .map(Some)
         .ok_or_else(|| Invalid::new("drain_target", "must be from 1 s to 24 h; absent means 30 s"))

@@ -43,6 +43,8 @@ pub async fn serve_scaler(
         .http2_max_header_list_size(limits.max_header_bytes)
         .http2_keepalive_interval(Some(limits.keepalive))
         .http2_keepalive_timeout(Some(limits.keepalive))
+        // As the other server: a request that does not arrive whole.
+        .timeout(limits.request_timeout * 2)
         .layer(mark)
         .layer(panics())
         .add_service(health_service)

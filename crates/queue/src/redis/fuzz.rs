@@ -40,7 +40,7 @@ fn a_hint_is_refused_or_is_the_one_that_we_would_publish() {
         .with_iterations(5_000)
         .with_generator(bytes_near(&[
             b"\x01",
-            b"\x01\0123456789abcdef0123456789abcdef",
+            b"\x01\x00123456789abcdef0123456789abcdef",
             b"\x020123456789abcdef",
             b"\x09",
         ]))

@@ -1,0 +1,144 @@
+//! A server, a client of it that behaves well, and what the process holds meanwhile.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use scheduler_api::{Deps, Limits, TokenKey, serve};
+use scheduler_engine::{Keep, connect};
+use scheduler_proto::v1;
+use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
+use scheduler_service::config::Config;
+use scheduler_service::shutdown::Stop;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+/// Much longer than anything takes, on any machine.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+/// Between two calls of the neighbour.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Longest that one of them may take: generous, for machines that do much else.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// More memory than what any of these clients may cost.
+const MOST_KIB: u64 = 64 << 10;
+
+/// Memory is that of the whole process: one test at a time.
+static ONE: Mutex<()> = Mutex::const_new(());
+
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    /// A job that waits.
+    pub(crate) job: String,
+    stop: Stop,
+    served: JoinHandle<anyhow::Result<()>>,
+    neighbour: JoinHandle<u64>,
+    enough: CancellationToken,
+    before: u64,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl World {
+    pub(crate) async fn start(limits: Limits) -> Self {
+        let alone = ONE.lock().await;
+        let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
+            .await
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let deps = Deps {
+            engine,
+            tokens: TokenKey::from_secret("test"),
+            instance: "api-0".to_owned(),
+            limits,
+        };
+        let stop = Stop::default();
+        let served = tokio::spawn(serve(listener, deps, stop.clone()));
+        let mut client = dial(address).await;
+        let job = v1::Job {
+            r#type: "noop".to_owned(),
+            priority: 3,
+            payload_json: "{}".to_owned(),
+            ..v1::Job::default()
+        };
+        let answer = client
+            .submit_job(v1::SubmitJobRequest { job: Some(job) })
+            .await
+            .unwrap();
+        let job = answer.into_inner().job_id;
+        let enough = CancellationToken::new();
+        let neighbour = tokio::spawn(behave(client, job.clone(), enough.clone()));
+        Self {
+            address,
+            job,
+            stop,
+            served,
+            neighbour,
+            enough,
+            before: resident(),
+            _alone: alone,
+        }
+    }
+
+    pub(crate) async fn client(&self) -> SchedulerServiceClient<Channel> {
+        dial(self.address).await
+    }
+
+    /// The neighbour was served all the while, others are too, and memory is as it was.
+    pub(crate) async fn is_well(&self) {
+        assert!(!self.neighbour.is_finished(), "the neighbour was not served");
+        let mut other = timeout(LONG, self.client()).await.unwrap();
+        other.list_queues(v1::ListQueuesRequest {}).await.unwrap();
+        let grown = resident().saturating_sub(self.before);
+        assert!(grown < MOST_KIB, "{grown} KiB more than before");
+    }
+
+    /// The server ends when it is told to.
+    pub(crate) async fn stops(mut self) {
+        self.enough.cancel();
+        assert!(timeout(LONG, &mut self.neighbour).await.unwrap().unwrap() > 0);
+        self.stop.drain.cancel();
+        timeout(LONG, &mut self.served)
+            .await
+            .expect("an end")
+            .unwrap()
+            .unwrap();
+    }
+}
+
+async fn dial(address: SocketAddr) -> SchedulerServiceClient<Channel> {
+    let endpoint = Channel::from_shared(format!("http://{address}")).unwrap();
+    SchedulerServiceClient::new(endpoint.connect().await.unwrap())
+}
+
+/// Asks again and again; how often. Panics, and is finished, when it is not answered in time.
+async fn behave(
+    mut client: SchedulerServiceClient<Channel>,
+    job_id: String,
+    enough: CancellationToken,
+) -> u64 {
+    let mut answered = 0;
+    while !enough.is_cancelled() {
+        let request = v1::GetJobRequest {
+            job_id: job_id.clone(),
+        };
+        timeout(PATIENCE, client.get_job(request))
+            .await
+            .expect("an answer")
+            .unwrap();
+        answered += 1;
+        sleep(PAUSE).await;
+    }
+    answered
+}
+
+/// KiB of memory that this process holds.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    // Where there is no such file, nothing is measured.
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+        .unwrap_or_default()
+}
