@@ -13,7 +13,8 @@ set -euo pipefail
 cd "$root"
 
 length=60s
-only=list_all=
+only=
+list_all=
 while (($#)); do
   case $1 in
     --for) length=${2-} && shift ;;
