@@ -54,9 +54,9 @@ impl RetryPolicy {
             Jitter::Full => computed * entropy.unit(),
             Jitter::None => computed,
         };
-        let delay = Duration::try_from_secs_f64(spread).unwrap_or(self.max_interval);
-        // As a float, the longest wait may have been rounded up.
-        delay.min(self.max_interval)
+        // As a float, a very long wait may have been rounded up past the cap.
+        let wait = Duration::try_from_secs_f64(spread).unwrap_or(self.max_interval);
+        wait.min(self.max_interval)
     }
 
     /// Every way in which the policy is out of bounds, by field under `job.retry_policy`.
