@@ -13,7 +13,7 @@ use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::scaler::Trigger;
+use crate::scaler::{KEYS, Trigger};
 use crate::{TokenKey, convert, malformed, service};
 
 /// Most bytes of a status, headers and all: what a client may be expected to take (gRPC asks for 8 KiB).
@@ -61,45 +61,41 @@ fn a_job_is_refused_by_its_fields_or_is_within_every_limit() {
     let example: &'static [u8] = request.encode_to_vec().leak();
     let examples: &'static [&'static [u8]] = Box::leak(Box::new([example]));
     let now = ManualClock::default().now();
-    check!()
-        .with_iterations(5_000)
-        .with_generator(bytes_near(examples))
-        .for_each(|bytes| {
-            let Ok(request) = v1::SubmitJobRequest::decode(bytes.as_slice()) else {
-                return;
-            };
-            match convert::submission(request.job, now, None) {
-                Err(faults) => told(Error::Invalid(faults), "job"),
-                Ok(submission) => {
-                    let (spec, options) = (&submission.spec, &submission.spec.options);
-                    assert!((1..=limits::MAX_ATTEMPTS).contains(&spec.max_attempts));
-                    assert!(serde_json::from_str::<serde::de::IgnoredAny>(&spec.payload).is_ok());
-                    assert!(options.labels.len() <= limits::MAX_LABELS);
-                    assert!(options.delay.is_none_or(|delay| delay <= limits::MAX_DELAY));
-                    let timeouts = limits::MIN_TIMEOUT..=limits::MAX_TIMEOUT;
-                    assert!(options.timeout.is_none_or(|timeout| timeouts.contains(&timeout)));
-                    assert!(
-                        options
-                            .retry
-                            .as_ref()
-                            .is_none_or(|policy| policy.violations().is_empty())
-                    );
-                    // What is stored of them is JSON, and is read back as it was.
-                    let stored = serde_json::to_string(options).unwrap();
-                    assert_eq!(
-                        serde_json::from_str::<scheduler_domain::JobOptions>(&stored).unwrap(),
-                        *options
-                    );
-                }
+    check!().with_generator(bytes_near(examples)).for_each(|bytes| {
+        let Ok(request) = v1::SubmitJobRequest::decode(bytes.as_slice()) else {
+            return;
+        };
+        match convert::submission(request.job, now, None) {
+            Err(faults) => told(Error::Invalid(faults), "job"),
+            Ok(submission) => {
+                let (spec, options) = (&submission.spec, &submission.spec.options);
+                assert!((1..=limits::MAX_ATTEMPTS).contains(&spec.max_attempts));
+                assert!(serde_json::from_str::<serde::de::IgnoredAny>(&spec.payload).is_ok());
+                assert!(options.labels.len() <= limits::MAX_LABELS);
+                assert!(options.delay.is_none_or(|delay| delay <= limits::MAX_DELAY));
+                let timeouts = limits::MIN_TIMEOUT..=limits::MAX_TIMEOUT;
+                assert!(options.timeout.is_none_or(|timeout| timeouts.contains(&timeout)));
+                assert!(
+                    options
+                        .retry
+                        .as_ref()
+                        .is_none_or(|policy| policy.violations().is_empty())
+                );
+                // What is stored of them is JSON, and is read back as it was.
+                let stored = serde_json::to_string(options).unwrap();
+                assert_eq!(
+                    serde_json::from_str::<scheduler_domain::JobOptions>(&stored).unwrap(),
+                    *options
+                );
             }
-        });
+        }
+    });
 }
 
 #[test]
 fn a_token_opens_only_as_it_was_sealed() {
     let key = TokenKey::from_secret("test");
     check!()
-        .with_iterations(2_000)
         .with_generator((
             any::<([u8; 16], i64)>(),
             any::<(u8, u8)>(),
@@ -134,7 +130,6 @@ fn chrono_micros(micros: i64) -> scheduler_domain::Timestamp {
 #[test]
 fn what_the_decoder_says_becomes_an_answer_that_fits_headers() {
     check!()
-        .with_iterations(2_000)
         .with_generator(text_near(&[
             "failed to decode Protobuf message: Job.r#type: SubmitJobRequest.job: invalid wire type: Varint (expected LengthDelimited)",
             "failed to decode Protobuf message: buffer underflow",
@@ -153,7 +148,6 @@ fn what_the_decoder_says_becomes_an_answer_that_fits_headers() {
 #[test]
 fn a_trace_is_kept_as_it_came_or_not_at_all() {
     check!()
-        .with_iterations(3_000)
         .with_generator(bytes_near(&[
             b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ]))
@@ -171,17 +165,7 @@ fn a_trace_is_kept_as_it_came_or_not_at_all() {
 
 #[test]
 fn a_triggers_metadata_is_understood_or_every_fault_is_named_in_an_answer_that_fits_headers() {
-    let key = text_near(&[
-        "metric",
-        "queue",
-        "priority",
-        "type",
-        "targetValue",
-        "drainSeconds",
-        "poolSize",
-        "runSeconds",
-        "activation",
-    ]);
+    let key = text_near(KEYS);
     let value = text_near(&[
         "ready",
         "a,b",
@@ -193,7 +177,6 @@ fn a_triggers_metadata_is_understood_or_every_fault_is_named_in_an_answer_that_f
         "NaN",
     ]);
     check!()
-        .with_iterations(2_000)
         .with_generator(
             any::<Vec<(String, String)>>()
                 .with()

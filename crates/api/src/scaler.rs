@@ -23,6 +23,8 @@ use tonic::{Request, Response, Status};
 
 use crate::error::Error;
 use crate::metrics;
+#[cfg(test)]
+pub(crate) use metadata::KEYS;
 use metadata::Metric;
 pub(crate) use metadata::Trigger;
 

@@ -1,15 +1,15 @@
 //! The contract over a real socket, on memory backends: what a client sees.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/server.rs"]
+mod server;
+
 use std::time::Duration;
 
-use scheduler_api::{Deps, Limits, TokenKey, serve};
-use scheduler_engine::{Keep, connect};
+use scheduler_api::Limits;
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
 use scheduler_proto::v1::{self, Job, JobState};
-use scheduler_service::config::Config;
 use scheduler_service::shutdown::Stop;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -18,23 +18,12 @@ use tonic_types::StatusExt as _;
 type Client = SchedulerServiceClient<Channel>;
 
 async fn start() -> (Client, CancellationToken) {
-    let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
-        .await
-        .unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let stop = Stop::default();
     let limits = Limits {
         drain_grace: Duration::ZERO,
         ..Limits::default()
     };
-    let deps = Deps {
-        engine,
-        tokens: TokenKey::from_secret("test"),
-        instance: "api-0".to_owned(),
-        limits,
-    };
-    tokio::spawn(serve(listener, deps, stop.clone()));
+    let stop = Stop::default();
+    let (address, _served) = server::start(limits, stop.clone()).await;
     (
         Client::connect(format!("http://{address}")).await.unwrap(),
         stop.drain,

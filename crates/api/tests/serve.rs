@@ -1,30 +1,33 @@
 //! The server as connections, signals and raw bytes see it, on memory backends.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "support/raw.rs"]
+mod raw;
+#[path = "support/server.rs"]
+mod server;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use prost::Message as _;
-use prost::bytes::{Buf as _, BufMut as _};
-use scheduler_api::{Deps, Limits, TokenKey, serve};
-use scheduler_engine::{Keep, connect};
+use scheduler_api::Limits;
 use scheduler_proto::v1;
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
-use scheduler_service::config::Config;
 use scheduler_service::shutdown::Stop;
 use tokio::io::AsyncReadExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
+
+use raw::Raw;
 
 type Client = SchedulerServiceClient<Channel>;
 
@@ -41,19 +44,8 @@ struct Server {
 
 impl Server {
     async fn start(limits: Limits) -> Self {
-        let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
-            .await
-            .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let stop = Stop::default();
-        let deps = Deps {
-            engine,
-            tokens: TokenKey::from_secret("test"),
-            instance: "api-0".to_owned(),
-            limits,
-        };
-        let served = tokio::spawn(serve(listener, deps, stop.clone()));
+        let (address, served) = server::start(limits, stop.clone()).await;
         Self {
             address,
             stop,
@@ -195,45 +187,6 @@ async fn an_idle_server_without_a_grace_stops_at_once_whoever_is_connected() {
     // Far less than the linger after the last call, which is for clients that have an answer to read.
     let took = ended(&mut server).await;
     assert!(took < Duration::from_millis(500), "{took:?}");
-}
-
-/// Sends bytes as they are, and does not look at what comes back.
-#[derive(Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = ();
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = ();
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<()>, Status> {
-        from.advance(from.remaining());
-        Ok(Some(()))
-    }
 }
 
 /// Calls SubmitJob with these bytes.

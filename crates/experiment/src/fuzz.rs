@@ -11,7 +11,6 @@ fn a_profile_is_read_and_becomes_a_load_or_the_field_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("profile.yaml");
     check!()
-        .with_iterations(100)
         .with_generator(text_near(&[
             "stages: [0s:5, 20s:5, 0s:200, 25s:200]\narrivals: poisson\nmix: sleep:200ms=90,sleep:5s=10\n\
              priorities: default=80,critical=20\npayload_bytes: 64..512\nseed: 7\n",
@@ -48,7 +47,6 @@ fn a_values_file_is_a_map_or_is_refused_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("side.yaml");
     check!()
-        .with_iterations(100)
         .with_generator(text_near(&[
             "worker: {poolSize: 20}\n",
             "# nothing\n",

@@ -7,6 +7,20 @@
 mod edit;
 mod near;
 
+#[doc(hidden)]
+pub use bolero;
 pub use bolero::ValueGenerator as Generate;
-pub use bolero::{check, produce as any};
+pub use bolero::produce as any;
 pub use near::{Near, bytes_near, text_near};
+
+/// Inputs that a target is given beside the other tests. They are drawn anew in each run, so there are few: what is looked for on
+/// purpose is looked for by `ci/fuzz.sh`, whose environment goes before this.
+pub const INPUTS: usize = 100;
+
+/// Begins a target.
+#[macro_export]
+macro_rules! check {
+    () => {
+        $crate::bolero::check!().with_iterations($crate::INPUTS)
+    };
+}

@@ -14,7 +14,6 @@ const SOME: usize = 100;
 #[test]
 fn stages_are_read_or_refused_and_what_is_due_when_can_be_told() {
     check!()
-        .with_iterations(2_000)
         .with_generator(text_near(&[
             "60s:5k",
             "0s:500",
@@ -48,7 +47,6 @@ fn stages_are_read_or_refused_and_what_is_due_when_can_be_told() {
 #[test]
 fn numbers_are_read_within_their_bounds_or_refused() {
     check!()
-        .with_iterations(5_000)
         .with_generator(text_near(&[
             "5k", "1.5m", "1%", "64..2048", "1e15m", "-0", "1_000", "0x10",
         ]))
@@ -69,7 +67,6 @@ fn numbers_are_read_within_their_bounds_or_refused() {
 #[test]
 fn thresholds_are_read_shown_as_they_were_read_and_compared_or_refused() {
     check!()
-        .with_iterations(3_000)
         .with_generator(text_near(&[
             "submit_p99<50ms",
             "error_rate<=0.1%",
@@ -90,7 +87,6 @@ fn thresholds_are_read_shown_as_they_were_read_and_compared_or_refused() {
 #[test]
 fn a_mix_is_read_and_drawn_from_or_refused() {
     check!()
-        .with_iterations(2_000)
         .with_generator(text_near(&[
             "noop=80,sleep=15,fail=5",
             "sleep:2s=18446744073709551614,noop",

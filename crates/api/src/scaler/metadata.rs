@@ -8,7 +8,7 @@ use scheduler_domain::{Invalid, JobType, Priority, QueueName};
 use scheduler_engine::{Aim, Selection, Signal};
 
 /// The keys, as they are listed to whoever names another.
-const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "metric",
     "queue",
     "priority",

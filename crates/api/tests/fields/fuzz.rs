@@ -24,7 +24,6 @@ fn however_many_fields_are_wrong_the_answer_is_about_them() {
     let world = AssertUnwindSafe(runtime.block_on(World::start()));
     let methods: Vec<MethodDescriptor> = world.methods().collect();
     check!()
-        .with_iterations(150)
         .with_type::<(u8, [u32; 3])>()
         .for_each(|(method, chosen)| {
             let world = &world;
@@ -48,7 +47,6 @@ fn whatever_bytes_come_to_any_method_the_answer_is_a_refusal_or_a_result() {
         .map(|method| &*example(&method.input(), &world.ids).encode_to_vec().leak())
         .collect();
     check!()
-        .with_iterations(300)
         .with_generator((any::<u8>(), bytes_near(examples.leak())))
         .for_each(|(method, bytes)| {
             let world = &world;

@@ -4,6 +4,10 @@
 
 mod fuzz;
 mod messages;
+#[path = "../support/raw.rs"]
+mod raw;
+#[path = "../support/server.rs"]
+mod server;
 mod values;
 mod world;
 

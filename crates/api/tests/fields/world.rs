@@ -5,21 +5,19 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use prost::Message as _;
-use prost::bytes::{Buf as _, BufMut as _};
 use prost_reflect::{DescriptorPool, MethodDescriptor, ServiceDescriptor};
-use scheduler_api::{Deps, Limits, TokenKey, serve};
-use scheduler_engine::{Keep, connect};
+use scheduler_api::Limits;
 use scheduler_proto::v1;
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
-use scheduler_service::config::Config;
 use scheduler_service::shutdown::Stop;
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
+
+use crate::raw::Raw;
+use crate::server;
 
 /// Much longer than anything takes, on any machine.
 const LONG: Duration = Duration::from_secs(20);
@@ -81,18 +79,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
-            .await
-            .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let deps = Deps {
-            engine,
-            tokens: TokenKey::from_secret("test"),
-            instance: "api-0".to_owned(),
-            limits: Limits::default(),
-        };
-        tokio::spawn(serve(listener, deps, Stop::default()));
+        let (address, _served) = server::start(Limits::default(), Stop::default()).await;
         let pool = DescriptorPool::decode(scheduler_proto::DESCRIPTORS).unwrap();
         let service = pool.get_service_by_name("scheduler.v1.SchedulerService").unwrap();
         let channel = Channel::from_shared(format!("http://{address}"))
@@ -210,44 +197,4 @@ fn of_batch(answer: v1::BatchSubmitJobsResponse) -> Answer {
         }
     }
     all
-}
-
-/// Bytes as they are, there and back.
-#[derive(Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        into.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let mut bytes = vec![0; from.remaining()];
-        from.copy_to_slice(&mut bytes);
-        Ok(Some(bytes))
-    }
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod frames;
+#[path = "../support/server.rs"]
+mod server;
 mod world;
 
 use std::time::Duration;

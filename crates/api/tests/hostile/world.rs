@@ -3,18 +3,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use scheduler_api::{Deps, Limits, TokenKey, serve};
-use scheduler_engine::{Keep, connect};
+use scheduler_api::Limits;
 use scheduler_proto::v1;
 use scheduler_proto::v1::scheduler_service_client::SchedulerServiceClient;
-use scheduler_service::config::Config;
 use scheduler_service::shutdown::Stop;
-use tokio::net::TcpListener;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
+
+use crate::server;
 
 /// Much longer than anything takes, on any machine.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -43,19 +42,8 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn start(limits: Limits) -> Self {
         let alone = ONE.lock().await;
-        let engine = connect(&Config::default(), Keep::InMemory, Keep::InMemory, "api-0")
-            .await
-            .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let deps = Deps {
-            engine,
-            tokens: TokenKey::from_secret("test"),
-            instance: "api-0".to_owned(),
-            limits,
-        };
         let stop = Stop::default();
-        let served = tokio::spawn(serve(listener, deps, stop.clone()));
+        let (address, served) = server::start(limits, stop.clone()).await;
         let mut client = dial(address).await;
         let job = v1::Job {
             r#type: "noop".to_owned(),

@@ -87,7 +87,6 @@ fn sound(figures: &Figures) {
 #[test]
 fn whatever_processes_report_the_signal_is_made_of_numbers_and_no_ready_job_is_lost_in_it() {
     check!()
-        .with_iterations(2_000)
         .with_generator(any::<Drawn>().map_gen(|drawn| drawn))
         .for_each(|drawn| {
             let signal = signal(drawn);

@@ -55,19 +55,23 @@ pub(super) fn reported(pair: &[Value]) -> Option<Reported> {
     })
 }
 
+/// What is measured of a flow, in the order in which it is written.
+pub(super) fn measures(flow: &Flow) -> [f64; 6] {
+    [
+        flow.arrived,
+        flow.started,
+        flow.ended,
+        flow.lately,
+        flow.runs,
+        flow.busy,
+    ]
+}
+
 pub(super) fn write(report: &Report) -> String {
     let mut text = report.slots.to_string();
     for flow in &report.flows {
         let job_type = flow.job_type.as_ref().map_or(UNKNOWN, JobType::as_str);
-        let numbers = [
-            flow.arrived,
-            flow.started,
-            flow.ended,
-            flow.lately,
-            flow.runs,
-            flow.busy,
-        ];
-        let numbers = numbers.map(|number| format!("{number:.6}")).join(" ");
+        let numbers = measures(flow).map(|number| format!("{number:.6}")).join(" ");
         let (queue, priority, running) = (&flow.queue, flow.priority.number(), flow.running);
         text.push_str(&format!("\n{queue} {priority} {job_type} {running} {numbers}"));
     }

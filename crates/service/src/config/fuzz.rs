@@ -24,7 +24,6 @@ fn a_file_is_a_configuration_or_its_faults_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("scheduler.toml");
     check!()
-        .with_iterations(200)
         .with_generator(text_near(&[
             "[worker]\npool_size = 11\nclaim_batch = 11\nqueues = ['a', 'b']\n",
             "[api]\nport = 8081\nrequest_timeout = '10s'\nmax_message_size = '16MiB'\n[engine]\nretention = '7d'\n",
@@ -55,7 +54,6 @@ fn a_file_of_variables_is_read_or_refused_without_repeating_it() {
     let folder = tempfile::tempdir().unwrap();
     let dotenv = folder.path().join(".env");
     check!()
-        .with_iterations(200)
         .with_generator(text_near(&[
             "WORKER_POOL_SIZE=12\nexport SCHEDULER__API__PORT='1'\n# no\n",
             "REDIS_PASSWORD=\"CANARY\nA=${B}${HOME}\nSCHEDULER__REDIS__URL=redis://:CANARY@[::1",
@@ -76,7 +74,6 @@ fn a_file_of_variables_is_read_or_refused_without_repeating_it() {
 #[test]
 fn variables_and_flags_are_understood_or_named_and_secrets_are_never_told() {
     check!()
-        .with_iterations(200)
         .with_generator((
             text_near(&[
                 "redis://:CANARY@localhost:6379/0",
@@ -126,7 +123,6 @@ fn variables_and_flags_are_understood_or_named_and_secrets_are_never_told() {
 #[test]
 fn a_size_is_shown_as_it_is_read() {
     check!()
-        .with_iterations(5_000)
         .with_generator((
             any::<u64>(),
             text_near(&["512KiB", " 4 MiB ", "18446744073709551615B", "17179869184GiB"]),
@@ -143,7 +139,6 @@ fn a_size_is_shown_as_it_is_read() {
 #[test]
 fn a_duration_is_shown_as_it_is_read() {
     check!()
-        .with_iterations(5_000)
         .with_generator(text_near(&[
             "500ms",
             "7d",

@@ -3,8 +3,8 @@
 use scheduler_domain::{Epoch, Outcome, State};
 
 use super::jobs::{
-    a_job, at, chosen, finish, forgotten, get, id, lease_expired, report, retry, running, submit, submit_all,
-    success, worker,
+    a_job, at, chosen, finish, forgotten, get, id, lease_expired, released, report, retry, running, submit,
+    submit_all, success, worker,
 };
 use super::{Harness, concurrently};
 use crate::{HandOut, HandOutCause, HandedOut, Jobs as _, Maintenance as _, Verdict, entries};
@@ -127,16 +127,7 @@ pub async fn a_used_up_crash_budget_ends_the_job(h: &impl Harness) {
 pub async fn a_released_job_is_charged_for_nothing(h: &impl Harness) {
     let store = h.store();
     let job = submit(store, at(0), a_job(1)).await;
-    let cause = HandOutCause::Released {
-        worker: worker(1),
-        since: at(1),
-    };
-    let wish = HandOut {
-        id: job.id,
-        epoch: job.epoch,
-        cause,
-    };
-    let handed_out = store.hand_out(at(9), vec![wish]).await.unwrap();
+    let handed_out = store.hand_out(at(9), vec![released(&job)]).await.unwrap();
     let now = get(store, job.id).await;
     assert_eq!(handed_out, [HandedOut::Again(now.entry())]);
     assert_eq!(

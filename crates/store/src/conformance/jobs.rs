@@ -159,6 +159,19 @@ pub fn lease_expired(id: JobId, epoch: Epoch, budget: u32) -> HandOut {
     }
 }
 
+/// That a draining worker gave `job` back.
+#[must_use]
+pub fn released(job: &Job) -> HandOut {
+    HandOut {
+        id: job.id,
+        epoch: job.epoch,
+        cause: HandOutCause::Released {
+            worker: worker(1),
+            since: at(1),
+        },
+    }
+}
+
 /// That the queue has forgotten `job`.
 #[must_use]
 pub fn forgotten(job: &Job) -> HandOut {

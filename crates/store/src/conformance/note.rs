@@ -3,8 +3,8 @@
 use scheduler_domain::{Epoch, Job, Progress, limits};
 
 use super::Harness;
-use super::jobs::{a_job, at, finish, get, report, retry, running, submit, submit_all, success, worker};
-use crate::{HandOut, HandOutCause, Jobs as _, Maintenance as _, Note};
+use super::jobs::{a_job, at, finish, get, released, report, retry, running, submit, submit_all, success};
+use crate::{Jobs as _, Maintenance as _, Note};
 
 fn progress(percent: u8) -> Progress {
     let mut progress = Progress::default();
@@ -36,16 +36,7 @@ pub async fn what_an_attempt_notes_is_there_for_the_next_one(h: &impl Harness) {
         (before.state, before.sequence, before.updated_at)
     );
 
-    let released = HandOutCause::Released {
-        worker: worker(1),
-        since: at(1),
-    };
-    let wish = HandOut {
-        id: job.id,
-        epoch: job.epoch,
-        cause: released,
-    };
-    store.hand_out(at(4), vec![wish]).await.unwrap();
+    store.hand_out(at(4), vec![released(&job)]).await.unwrap();
     let again = get(store, job.id).await;
     let loaded = store.load(&[(job.id, again.epoch)], usize::MAX).await.unwrap();
     assert_eq!(loaded.jobs[0].progress, Some(progress(40)));

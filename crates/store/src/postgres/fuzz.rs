@@ -59,7 +59,6 @@ fn column(refused: Error) -> &'static str {
 #[test]
 fn options_are_refused_by_name_or_read_written_and_used_as_they_were() {
     check!()
-        .with_iterations(2_000)
         .with_generator(text_near(&[
             "{}",
             r#"{"run_at":"2027-01-02T03:04:05Z","timeout":{"secs":86400,"nanos":999999999}}"#,
@@ -91,7 +90,6 @@ fn options_are_refused_by_name_or_read_written_and_used_as_they_were() {
 #[test]
 fn errors_and_progress_are_refused_by_name_or_read_and_written_as_they_were() {
     check!()
-        .with_iterations(2_000)
         .with_generator(text_near(&[
             r#"{"type":"timeout","message":"it took too long","retryable":true}"#,
             r#"{"type":"\u0000","message":"\ud83d\udca3","retryable":false,"later":[]}"#,
@@ -145,7 +143,6 @@ fn errors_and_progress_are_refused_by_name_or_read_and_written_as_they_were() {
 #[test]
 fn numbers_out_of_range_and_bytes_that_are_no_text_are_refused_by_the_name_of_their_column() {
     check!()
-        .with_iterations(5_000)
         .with_generator(any::<([i16; 2], [i32; 4], i64, [Vec<u8>; 2])>().map_gen(|drawn| drawn))
         .for_each(
             |([state, priority], [epoch, attempts, crashes, most], sequence, [payload, result])| {

@@ -10,6 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Role};
 use tokio::time::Instant;
 
+use super::server::options;
 use crate::{RedisOptions, RedisQueue, SentinelOptions};
 
 /// Longest that anything may take on a busy machine. A Sentinel that was not run for two seconds does nothing for thirty more.
@@ -94,20 +95,16 @@ impl Cluster {
     pub(super) fn options(&self) -> RedisOptions {
         let address = |node: &Node| ("127.0.0.1".to_owned(), node.port);
         RedisOptions {
-            // Nobody is at this address, nor should anybody look.
-            url: "redis://:of%20the%20servers@nowhere.invalid:1/0".to_owned(),
             sentinel: Some(SentinelOptions {
                 addresses: self.sentinels.iter().map(address).collect(),
                 master: MASTER.to_owned(),
                 password: Some(PASSWORDS.1.to_owned()),
             }),
-            ssl_root_cert: None,
-            max_connections: 4,
             connect_timeout: Duration::from_secs(6),
             command_timeout: Duration::from_secs(10),
-            key_prefix: "t:".to_owned(),
-            aging_step: Duration::from_secs(10),
             lease: Duration::from_secs(300),
+            // Nobody is at this address, nor should anybody look.
+            ..options("redis://:of%20the%20servers@nowhere.invalid:1/0")
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::cluster::{Cluster, until};
-use super::server::{entries, worker};
+use super::server::{entries, options, worker};
 use crate::conformance::fixtures::id;
 use crate::{
     Dispatch as _, Hint, Hints as _, Inspect as _, RedisOptions, RedisQueue, SentinelOptions, Served,
@@ -159,19 +159,12 @@ async fn an_error_says_what_each_sentinel_said() {
 #[tokio::test]
 async fn nobody_to_ask_is_an_error_at_the_start() {
     let options = RedisOptions {
-        url: "redis://localhost".to_owned(),
         sentinel: Some(SentinelOptions {
             addresses: Vec::new(),
             master: "queue".to_owned(),
             password: None,
         }),
-        ssl_root_cert: None,
-        max_connections: 1,
-        connect_timeout: Duration::from_secs(1),
-        command_timeout: Duration::from_secs(1),
-        key_prefix: String::new(),
-        aging_step: Duration::from_secs(1),
-        lease: Duration::from_secs(1),
+        ..options("redis://localhost")
     };
     assert!(RedisQueue::connect(options).is_err());
 }

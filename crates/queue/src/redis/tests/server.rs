@@ -10,6 +10,21 @@ use scheduler_domain::{Clock as _, Entry, Epoch, Priority, QueueName, SystemCloc
 use crate::conformance::fixtures::id;
 use crate::{RedisOptions, RedisQueue};
 
+/// What these tests tell a queue, but for what one of them is about.
+pub(super) fn options(url: &str) -> RedisOptions {
+    RedisOptions {
+        url: url.to_owned(),
+        sentinel: None,
+        ssl_root_cert: None,
+        max_connections: 4,
+        connect_timeout: Duration::from_millis(300),
+        command_timeout: Duration::from_millis(300),
+        key_prefix: "t:".to_owned(),
+        aging_step: Duration::from_secs(10),
+        lease: Duration::from_secs(30),
+    }
+}
+
 pub(super) struct Server {
     folder: tempfile::TempDir,
     process: Process,
@@ -42,17 +57,7 @@ impl Server {
     }
 
     pub(super) fn options(&self) -> RedisOptions {
-        RedisOptions {
-            url: self.url(),
-            sentinel: None,
-            ssl_root_cert: None,
-            max_connections: 4,
-            connect_timeout: Duration::from_millis(300),
-            command_timeout: Duration::from_millis(300),
-            key_prefix: "t:".to_owned(),
-            aging_step: Duration::from_secs(10),
-            lease: Duration::from_secs(30),
-        }
+        options(&self.url())
     }
 
     /// A connection for what an operator or an intruder does, once the server answers.

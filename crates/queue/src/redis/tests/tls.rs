@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::server::{Server, entries, worker};
+use super::server::{Server, entries, options, worker};
 use crate::{Dispatch as _, Hint, Hints as _, Inspect as _, RedisOptions, RedisQueue, Served};
 
 /// A server that speaks TLS on a port, beside the socket for the test itself.
@@ -144,15 +144,8 @@ async fn a_certificate_of_an_unknown_authority_or_for_another_host_is_refused() 
 #[tokio::test]
 async fn an_authority_that_cannot_be_read_is_an_error_at_the_start() {
     let options = |url: &str| RedisOptions {
-        url: url.to_owned(),
-        sentinel: None,
         ssl_root_cert: Some("/nowhere/ca.crt".into()),
-        max_connections: 1,
-        connect_timeout: Duration::from_secs(1),
-        command_timeout: Duration::from_secs(1),
-        key_prefix: String::new(),
-        aging_step: Duration::from_secs(1),
-        lease: Duration::from_secs(1),
+        ..options(url)
     };
     assert!(RedisQueue::connect(options("rediss://localhost")).is_err());
     assert!(
