@@ -102,6 +102,9 @@ impl Session {
     /// # Errors
     /// The store's failure; noting the same again is safe.
     pub async fn note_progress(&self, notes: Vec<Note>) -> Result<(), Error> {
+        if notes.is_empty() {
+            return Ok(());
+        }
         Ok(self.0.parts.store.note(notes).await?)
     }
 

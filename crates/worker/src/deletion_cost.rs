@@ -40,7 +40,7 @@ impl DeletionCost {
         };
         let namespace = String::from_utf8(read("namespace")?).context("reading the namespace")?;
         let mut client = Client::builder()
-            .user_agent(concat!("task-scheduler/", env!("CARGO_PKG_VERSION")))
+            .user_agent(crate::USER_AGENT)
             .timeout(CALL)
             .redirect(redirect::Policy::none())
             .no_proxy();

@@ -50,3 +50,6 @@ pub use handler::Handler;
 pub use process::{main, run_engine, run_process};
 pub use registry::Registry;
 pub use runner::{Options, Stop, run};
+
+/// How a worker calls itself where it is a client of others.
+const USER_AGENT: &str = concat!("task-scheduler/", env!("CARGO_PKG_VERSION"));

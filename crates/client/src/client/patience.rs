@@ -26,8 +26,8 @@ const NOBODY_THERE: u32 = 4;
 pub(super) struct Patience {
     failures: u32,
     attempts: u32,
-    /// Also where nobody answers.
-    persistent: bool,
+    /// Of these, how many while nobody answers at all.
+    unanswered: u32,
     deadline: Instant,
     entropy: Arc<dyn Entropy>,
 }
@@ -42,7 +42,7 @@ impl Patience {
         Self {
             failures: 0,
             attempts,
-            persistent: false,
+            unanswered: attempts.min(NOBODY_THERE),
             deadline,
             entropy: Arc::clone(&client.shared.entropy),
         }
@@ -53,7 +53,7 @@ impl Patience {
         Self {
             failures: 0,
             attempts: u32::MAX,
-            persistent: true,
+            unanswered: u32::MAX,
             deadline,
             entropy: Arc::clone(&client.shared.entropy),
         }
@@ -82,8 +82,8 @@ impl Patience {
     /// `error` itself, when attempts or time are used up.
     pub(super) async fn wait(&mut self, error: Error) -> Result<(), Error> {
         self.failures = self.failures.saturating_add(1);
-        let most = match error.is_connection() && !self.persistent {
-            true => self.attempts.min(NOBODY_THERE),
+        let most = match error.is_connection() {
+            true => self.unanswered,
             false => self.attempts,
         };
         if self.failures >= most {

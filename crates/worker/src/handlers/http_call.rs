@@ -54,7 +54,7 @@ impl HttpCall {
             Guard::On
         };
         let client = Client::builder()
-            .user_agent(concat!("task-scheduler/", env!("CARGO_PKG_VERSION")))
+            .user_agent(crate::USER_AGENT)
             .connect_timeout(CONNECT)
             .dns_resolver(Guarded::new(guard, lookup))
             .redirect(redirect::Policy::none())

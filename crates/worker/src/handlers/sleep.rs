@@ -34,18 +34,10 @@ impl Handler for Sleep {
             true => Duration::from_millis(job.resume()?.unwrap_or(0)),
             false => Duration::ZERO,
         };
-        let sleeping = tokio::time::sleep(whole.saturating_sub(slept));
-        let noting = async {
-            if args.resume {
-                note(&job, whole, slept).await
-            } else {
-                std::future::pending().await
-            }
-        };
         tokio::select! {
-            () = sleeping => Ok(()),
+            () = tokio::time::sleep(whole.saturating_sub(slept)) => Ok(()),
             () = job.cancelled() => Err(JobError::cancelled()),
-            Err(refused) = noting => Err(refused),
+            Err(refused) = note(&job, whole, slept), if args.resume => Err(refused),
         }
     }
 }

@@ -13,8 +13,6 @@ use crate::notes::Notes;
 
 /// However often an attempt notes something, it is written once in this time.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Notes in one call.
-const BATCH: usize = 250;
 
 /// Stores what is new again and again, until `over`.
 pub(super) async fn write(shared: Arc<Shared>, over: CancellationToken) {
@@ -39,17 +37,12 @@ pub(super) async fn write(shared: Arc<Shared>, over: CancellationToken) {
 
 /// Stores what all attempts have noted.
 pub(super) async fn store(shared: &Shared) -> Result<(), scheduler_engine::Error> {
-    let mut notes = shared.held.notes();
-    let mut outcome = Ok(());
-    while !notes.is_empty() {
-        let some = notes.split_off(notes.len().saturating_sub(BATCH));
-        let (notes, again): (Vec<Note>, Vec<Notes>) = some.into_iter().unzip();
-        if let Err(error) = shared.session.note_progress(notes).await {
-            again.iter().for_each(Notes::keep_fresh);
-            outcome = Err(error);
-        }
+    let (notes, again): (Vec<Note>, Vec<Notes>) = shared.held.notes().into_iter().unzip();
+    let stored = shared.session.note_progress(notes).await;
+    if stored.is_err() {
+        again.iter().for_each(Notes::keep_fresh);
     }
-    outcome
+    stored
 }
 
 /// Stores what one attempt has noted, if that is not stored yet: before its failure is reported, for then it is too late.
