@@ -56,18 +56,25 @@ down() {
   [[ -n ${KEEP_CLUSTER-} ]] || "$local_cluster/cluster" down >/dev/null 2>&1 || say 'the cluster did not stop'
 }
 
+# The first time, what is brought up has to be built: where that takes too long, nothing is said of the chart.
+bring() { # up|keda LIMIT
+  local status=0
+  timeout --kill-after=30s "$2" "$local_cluster/cluster" "$1" >&2 || status=$?
+  ((status != 124)) || skip "cluster $1: not done within $2"
+  return "$status"
+}
+
 step 'cluster'
 if k get --raw /readyz >/dev/null 2>&1; then
   say 'it runs already, and will go on'
   KEEP_CLUSTER=yes
 fi
 trap down EXIT
-status=0
-timeout --kill-after=30s "${BUILD_LIMIT:-25m}" "$local_cluster/cluster" up >&2 || status=$?
-((status != 124)) || skip "its programs were not built within ${BUILD_LIMIT:-25m}"
-# CI's machines are not ours to choose: one that cannot run the node says nothing about the chart.
-((status == 0)) || ! in_ci || skip "the cluster did not come up: status $status"
-((status == 0)) || die "the cluster did not come up: status $status"
+bring up "${BUILD_LIMIT:-25m}" || {
+  # CI's machines are not ours to choose: one that cannot run the node says nothing about the chart.
+  ! in_ci || skip 'the cluster did not come up'
+  die 'the cluster did not come up'
+}
 
 step 'images'
 for image in "${images[@]}"; do
@@ -104,11 +111,8 @@ fi
 ci/e2e.sh --values values/ci.yaml "${here[@]}" --skip zero
 
 step 'KEDA'
-status=0
-timeout --kill-after=30s "${KEDA_LIMIT:-12m}" "$local_cluster/cluster" keda >&2 || status=$?
-((status != 124)) || skip "KEDA was not built within ${KEDA_LIMIT:-12m}"
 begun=
-((status == 0)) || die "KEDA did not come up: status $status"
+bring keda "${KEDA_LIMIT:-12m}" || die 'KEDA did not come up'
 empty_database
 
 step 'e2e with KEDA'
