@@ -16,6 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
 
 pub use self::disk::SmallDisk;
@@ -173,6 +174,19 @@ impl Site {
         self.members
             .iter()
             .flat_map(|member| [&member.database, &member.redis].into_iter().chain(&member.front))
+    }
+
+    /// Where clients call.
+    pub fn gateway(&self) -> String {
+        format!("http://127.0.0.1:{}", self.envoy.port)
+    }
+
+    /// What a query counts in the database itself, past every link.
+    pub async fn count(&self, query: &'static str) -> Result<i64> {
+        let mut connection = PgConnection::connect(&self.database).await?;
+        let count = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(count)
     }
 
     /// Makes everything run and every link pass, whatever was done to it.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::Result;
 use scheduler_client::{Client, ClientOptions};
 use serde_json::{Map, Value, json};
-use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use crate::history::Recorder;
@@ -21,11 +20,7 @@ pub(super) fn while_calm(site: &Site, recorder: &Recorder) {
 /// # Errors
 /// The site does not answer.
 pub(super) async fn at_rest(site: &Site, recorder: &Recorder, patience: Duration) -> Result<()> {
-    let client = Client::connect(ClientOptions::new(format!(
-        "http://127.0.0.1:{}",
-        site.envoy.port
-    )))
-    .await?;
+    let client = Client::connect(ClientOptions::new(site.gateway())).await?;
     let begun = Instant::now();
     let (mut stuck, mut orphans);
     loop {
@@ -56,14 +51,10 @@ fn usage(site: &Site) -> Map<String, Value> {
 
 /// Connections that are idle in a transaction.
 async fn in_transaction(site: &Site) -> Result<i64> {
-    let mut connection = PgConnection::connect(&site.database).await?;
-    let stuck = sqlx::query_scalar(
+    site.count(
         "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()",
     )
-    .fetch_one(&mut connection)
-    .await?;
-    connection.close().await?;
-    Ok(stuck)
+    .await
 }
 
 /// What is still ready, delayed or leased although no job is open.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use scheduler_client::{Client, ClientOptions, Error, JobRequest};
-use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
@@ -100,7 +99,7 @@ pub async fn overload(order: &Order) -> Result<Overload> {
     let client = Client::connect(ClientOptions {
         connections: 4,
         attempts: 1,
-        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
+        ..ClientOptions::new(site.gateway())
     })
     .await?;
     for _ in 0..BACKLOG / IN_FLIGHT {
@@ -227,18 +226,12 @@ async fn rate(site: &Site, over: Duration) -> Result<f64> {
 }
 
 async fn done(site: &Site) -> Result<i64> {
-    count(site, "SELECT count(*) FROM jobs WHERE state = 3").await
+    site.count("SELECT count(*) FROM jobs WHERE state = 3").await
 }
 
 async fn crashes(site: &Site) -> Result<i64> {
-    count(site, "SELECT COALESCE(sum(crashes), 0)::INT8 FROM jobs").await
-}
-
-async fn count(site: &Site, query: &'static str) -> Result<i64> {
-    let mut connection = PgConnection::connect(&site.database).await?;
-    let count = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
-    connection.close().await?;
-    Ok(count)
+    site.count("SELECT COALESCE(sum(crashes), 0)::INT8 FROM jobs")
+        .await
 }
 
 /// The most that any process of ours has in memory, KiB.

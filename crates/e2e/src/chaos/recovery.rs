@@ -57,7 +57,7 @@ pub async fn recovery(order: &Order) -> Result<Recovery> {
     let site = Site::start(&order.bin, &order.envoy, &plan, &folder, &dice).await?;
     let client = Client::connect(ClientOptions {
         request_timeout: Duration::from_secs(30),
-        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
+        ..ClientOptions::new(site.gateway())
     })
     .await?;
     let mut found = Recovery::default();
@@ -196,8 +196,7 @@ async fn database_restarted(site: &Site, client: &Client) -> Result<String> {
         Ok(client.submit(JobRequest::new("noop")).await.is_ok())
     })
     .await?;
-    let done = all_done(site).await?;
-    let _ = done;
+    all_done(site).await?;
     Ok(format!(
         "database killed and restarted: the first submit was answered {submitted:.2?} after it took connections again, everything open was done after {:.2?}",
         began.elapsed()

@@ -300,7 +300,7 @@ async fn serves(site: &Site, within: Duration) -> Option<Duration> {
     let begun = Instant::now();
     let options = ClientOptions {
         request_timeout: Duration::from_secs(5),
-        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
+        ..ClientOptions::new(site.gateway())
     };
     let ran = async {
         loop {

@@ -142,7 +142,7 @@ fn found(report: &Report) -> Vec<String> {
 fn options(site: &Site) -> ClientOptions {
     ClientOptions {
         request_timeout: Duration::from_secs(60),
-        ..ClientOptions::new(format!("http://127.0.0.1:{}", site.envoy.port))
+        ..ClientOptions::new(site.gateway())
     }
 }
 
