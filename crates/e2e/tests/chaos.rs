@@ -1,8 +1,5 @@
 //! The short set of faults: each on a site of its own, under load, with a verdict. `ci/chaos.sh` runs all of them for longer.
 //!
-//! Not in `ci/test.sh` yet (`-- --ignored` runs it): under `serializable`, which half of the seeds draw, a large batch of reports can
-//! lose against smaller ones for a minute and longer (docs/RELIABILITY.md), and that is found as L5.
-//!
 //! The seconds are how long a fault is made to happen at least: a run goes on until it has reached what it is about.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -46,7 +43,6 @@ async fn nothing_is_lost(fault: &str, lasts: Duration, seed: u64) {
 macro_rules! short_set {
     ($($name:ident: $fault:literal for $seconds:literal s, seed $seed:literal;)*) => {
         $(#[tokio::test(flavor = "multi_thread")]
-        #[ignore = "a batch of reports may starve under `serializable`: see above"]
         async fn $name() {
             nothing_is_lost($fault, Duration::from_secs($seconds), $seed).await;
         })*

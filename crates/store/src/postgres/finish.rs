@@ -58,13 +58,15 @@ pub(super) async fn finish(db: Db, now: Timestamp, reports: Vec<Report>) -> Resu
     waiting.sort_unstable_by_key(|report| (report.id.shard(), report.id, report.epoch));
     for chunk in chunks(&waiting) {
         metrics::histogram!(BATCH_ROWS, "operation" => Finish::NAME).record(chunk.len() as f64);
-        let mut accepted = tx::run(&db, &Finish { now, reports: chunk }).await?;
+        let pieces = tx::run_batch(&db, chunk, |reports| Finish { now, reports }).await?;
+        let mut accepted: HashSet<Attempted> = pieces.into_iter().flatten().collect();
         let fenced: Vec<&Report> = chunk
             .iter()
             .filter(|r| !accepted.contains(&(r.id, r.epoch)))
             .collect();
         if !fenced.is_empty() {
-            accepted.extend(tx::run(&db, &Recorded(&fenced)).await?);
+            let recorded = tx::run_batch(&db, &fenced, Recorded).await?;
+            accepted.extend(recorded.into_iter().flatten());
         }
         for place in accepted.iter().filter_map(|attempted| places.get(attempted)) {
             verdicts[*place] = Verdict::Accepted;
@@ -212,9 +214,9 @@ impl Finish<'_> {
 }
 
 /// Tells which reports were recorded before: by an earlier call, or by a try whose answer was lost.
-struct Recorded<'a>(&'a [&'a Report]);
+struct Recorded<'a, 'r>(&'a [&'r Report]);
 
-impl Work for Recorded<'_> {
+impl Work for Recorded<'_, '_> {
     const NAME: &'static str = "finish_recorded";
     type Answer = HashSet<Attempted>;
 

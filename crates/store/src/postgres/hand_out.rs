@@ -28,7 +28,8 @@ pub(super) async fn hand_out(
     let mut handed_out = Vec::with_capacity(jobs.len());
     for chunk in jobs.chunks(row::MOST_FOUND) {
         metrics::histogram!(BATCH_ROWS, "operation" => Again::NAME).record(chunk.len() as f64);
-        handed_out.extend(tx::run(&db, &Again { now, jobs: chunk }).await?);
+        let pieces = tx::run_batch(&db, chunk, |jobs| Again { now, jobs }).await?;
+        handed_out.extend(pieces.into_iter().flatten());
     }
     Ok(handed_out)
 }

@@ -34,7 +34,8 @@ pub(super) async fn mark_running(
     let mut lost = Vec::new();
     for chunk in running.chunks(row::MOST_FOUND) {
         metrics::histogram!(BATCH_ROWS, "operation" => MarkRunning::NAME).record(chunk.len() as f64);
-        lost.extend(tx::run(&db, &MarkRunning { now, running: chunk }).await?);
+        let pieces = tx::run_batch(&db, chunk, |running| MarkRunning { now, running }).await?;
+        lost.extend(pieces.into_iter().flatten());
     }
     Ok(lost)
 }

@@ -25,7 +25,7 @@ pub(super) async fn note(db: Db, mut notes: Vec<Note>) -> Result<(), Error> {
     notes.dedup_by_key(|note| (note.id, note.epoch));
     for chunk in notes.chunks(CHUNK) {
         metrics::histogram!(BATCH_ROWS, "operation" => Keep::NAME).record(chunk.len() as f64);
-        tx::run(&db, &Keep(chunk)).await?;
+        tx::run_batch(&db, chunk, Keep).await?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The conformance suite on PostgreSQL and CockroachDB, and what is particular to them.
 
 mod ambiguity;
+mod contention;
 mod corruption;
 mod migrations;
 mod outage;

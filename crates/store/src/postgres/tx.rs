@@ -15,10 +15,12 @@ use tracing::{debug, trace};
 use super::call::Db;
 use super::fault::{Fault, Remedy};
 use crate::Error;
-use crate::metrics::{AMBIGUOUS_COMMITS, POOL_WAIT, RETRIES};
+use crate::metrics::{AMBIGUOUS_COMMITS, DIVIDED, POOL_WAIT, RETRIES};
 
 /// Tries before giving up; with the waits below some four seconds.
 const TRIES: u32 = 24;
+/// Conflicts after which a batch is divided; with the waits below some ten milliseconds.
+const WHOLE: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(4);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 
@@ -62,8 +64,48 @@ pub(super) trait Work: Sync {
 
 /// Does `work`, trying again after conflicts (40001 can come as late as COMMIT) and lost connections.
 pub(super) async fn run<W: Work>(db: &Db, work: &W) -> Result<W::Answer, Error> {
-    let mut earlier = Earlier::Nothing;
+    repeat(db, work, Earlier::Nothing, TRIES)
+        .await
+        .map_err(|lost| lost.fault.into_error(W::NAME))
+}
+
+/// Does the work of a batch whose items have nothing to do with each other; answers are in the order of the batch.
+///
+/// When others keep being faster, the batch is done in halves, and halves of these. Under `serializable` a statement over many rows
+/// takes longer and meets more than one over few, so a large batch can lose for as long as there are small ones.
+pub(super) async fn run_batch<'a, T, W: Work>(
+    db: &Db,
+    batch: &'a [T],
+    work: impl Fn(&'a [T]) -> W,
+) -> Result<Vec<W::Answer>, Error> {
+    let mut answers = Vec::new();
+    let mut pieces = vec![(batch, Earlier::Nothing)];
+    while let Some((piece, earlier)) = pieces.pop() {
+        let conflicts = if piece.len() > 1 { WHOLE } else { TRIES };
+        match repeat(db, &work(piece), earlier, conflicts).await {
+            Ok(answer) => answers.push(answer),
+            Err(lost) if piece.len() > 1 && lost.fault.remedy() == Remedy::Retry => {
+                debug!(operation = W::NAME, rows = piece.len(), "divided");
+                metrics::counter!(DIVIDED, "operation" => W::NAME).increment(1);
+                let (front, back) = piece.split_at(piece.len() / 2);
+                pieces.extend([(back, lost.left), (front, lost.left)]);
+            }
+            Err(lost) => return Err(lost.fault.into_error(W::NAME)),
+        }
+    }
+    Ok(answers)
+}
+
+/// Why work was given up, and what its tries may have left behind.
+struct Lost {
+    fault: Fault,
+    left: Earlier,
+}
+
+/// Tries until it works, until it is of no use, or until others were faster `conflicts` times.
+async fn repeat<W: Work>(db: &Db, work: &W, mut earlier: Earlier, conflicts: u32) -> Result<W::Answer, Lost> {
     let mut tries = 1;
+    let mut met = 0;
     loop {
         let (fault, left) = match attempt(db, work, earlier).await {
             Ok(answer) => return Ok(answer),
@@ -73,12 +115,14 @@ pub(super) async fn run<W: Work>(db: &Db, work: &W) -> Result<W::Answer, Error> 
             metrics::counter!(AMBIGUOUS_COMMITS, "operation" => W::NAME).increment(1);
             earlier = Earlier::Unknown;
         }
-        let worth_it = matches!(fault.remedy(), Remedy::Retry | Remedy::Reconnect);
-        if !worth_it || tries == TRIES {
-            return Err(fault.into_error(W::NAME));
+        let remedy = fault.remedy();
+        met += u32::from(remedy == Remedy::Retry);
+        let worth_it = matches!(remedy, Remedy::Retry | Remedy::Reconnect);
+        if !worth_it || tries == TRIES || met == conflicts {
+            return Err(Lost { fault, left: earlier });
         }
         debug!(operation = W::NAME, tries, ?fault, "trying again");
-        if fault.remedy() == Remedy::Retry {
+        if remedy == Remedy::Retry {
             trace!(target: "history", op = "reached", code = "conflict_retried", operation = W::NAME);
         }
         metrics::counter!(RETRIES, "operation" => W::NAME).increment(1);

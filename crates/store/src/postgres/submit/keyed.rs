@@ -60,15 +60,8 @@ pub(super) async fn insert(
         let (mut round, rest) = distinct(waiting);
         round.sort_unstable_by_key(|(_, job)| (job.id.shard(), job.id));
         let rows: Vec<NewRow> = round.iter().map(|(_, job)| new_row(job, now)).collect();
-        let outcomes = tx::run(
-            db,
-            &InsertKeyed {
-                now,
-                rows: &rows,
-                origin,
-            },
-        )
-        .await?;
+        let pieces = tx::run_batch(db, &rows, |rows| InsertKeyed { now, rows, origin }).await?;
+        let outcomes = pieces.into_iter().flatten();
         for (((place, new), row), outcome) in round.into_iter().zip(rows).zip(outcomes) {
             if !rest.is_empty() {
                 known.learn(&new, &row.job, &outcome);
