@@ -9,9 +9,20 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+type Reply<R> = Box<dyn FnOnce(R) + Send>;
+
 struct Call<T, R> {
     item: T,
-    reply: oneshot::Sender<R>,
+    reply: Reply<R>,
+}
+
+impl<T, R: Send + 'static> Call<T, R> {
+    /// With somebody who waits for the answer, or has gone by then: the item is processed all the same.
+    fn awaited(item: T) -> (Self, oneshot::Receiver<R>) {
+        let (sender, answer) = oneshot::channel();
+        let reply = Box::new(|answer| drop(sender.send(answer)));
+        (Self { item, reply }, answer)
+    }
 }
 
 /// A handle to a set of lanes that share one bounded inlet. The lanes end when the last handle is gone.
@@ -60,8 +71,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
                     let (items, replies): (Vec<T>, Vec<_>) =
                         calls.drain(..).map(|call| (call.item, call.reply)).unzip();
                     for (reply, answer) in replies.into_iter().zip(process(items).await) {
-                        // The caller may have gone; its item was processed all the same.
-                        let _ = reply.send(answer);
+                        reply(answer);
                     }
                 }
             });
@@ -74,8 +84,8 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         &self,
         item: T,
     ) -> Result<impl Future<Output = Option<R>> + Send + use<T, R>, Rejected> {
-        let (reply, answer) = oneshot::channel();
-        match self.0.try_send(Call { item, reply }) {
+        let (call, answer) = Call::awaited(item);
+        match self.0.try_send(call) {
             Ok(()) => Ok(async move { answer.await.ok() }),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Rejected::Full),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Rejected::Closed),
@@ -84,9 +94,19 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
 
     /// Hands `item` in, waiting for a place, and waits for its answer. `None` when the lanes have ended.
     pub(crate) async fn call(&self, item: T) -> Option<R> {
-        let (reply, answer) = oneshot::channel();
-        self.0.send(Call { item, reply }).await.ok()?;
+        let (call, answer) = Call::awaited(item);
+        self.0.send(call).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Hands `item` in and leaves it there; `reply` is told the answer on the lane, so it must not take long. When there is no place, a
+    /// task of its own waits for one. When the lanes have ended, `reply` is dropped.
+    pub(crate) fn post(&self, item: T, reply: impl FnOnce(R) + Send + 'static) {
+        let reply = Box::new(reply);
+        if let Err(mpsc::error::TrySendError::Full(call)) = self.0.try_send(Call { item, reply }) {
+            let inlet = self.0.clone();
+            tokio::spawn(async move { inlet.send(call).await });
+        }
     }
 }
 

@@ -73,6 +73,18 @@ impl Session {
         self.0.finisher.unlease(vec![(entry.id, entry.epoch)]);
     }
 
+    /// Reports how an attempt ended, and has `then` told what [`Session::finish`] would answer. It is called on the way of all reports, so
+    /// it must not take long; it is dropped when the engine has ended.
+    pub fn report(
+        &self,
+        report: Report,
+        entry: Entry,
+        then: impl FnOnce(Result<Verdict, Error>) + Send + 'static,
+    ) {
+        let lanes = &self.0.finisher.lanes;
+        lanes.post((report, entry), |answer| then(answer.map_err(Error::Batch)));
+    }
+
     /// Reports how an attempt ended. `entry` is what was claimed: a retry goes back into its queue.
     ///
     /// While the store is down the report is tried again, with backoff.

@@ -164,19 +164,16 @@ impl Claimant<'_> {
     async fn ask(&self, doubt: Doubt, doubts: &mut Vec<Doubt>) -> Result<Answer, Error> {
         let Doubt { shard, number } = doubt;
         let keys = self.queue.keys.of(shard);
-        let call = Call::script(
-            &scripts::CLAIM,
-            &[&keys.lines, &keys.leases, &keys.workers, &keys.claims],
-        )
-        .of(shard)
-        .arg(self.queue.skew())
-        .arg(&keys.ready)
-        .arg(self.worker.as_str())
-        .arg(&number.to_be_bytes()[..])
-        .arg(self.limit)
-        .arg(micros(self.queue.options.aging_step))
-        .arg(micros(self.queue.options.lease))
-        .arg(&self.lines);
+        let call = Call::script(&scripts::CLAIM, &keys.of_a_life())
+            .of(shard)
+            .arg(self.queue.skew())
+            .arg(&keys.ready)
+            .arg(self.worker.as_str())
+            .arg(&number.to_be_bytes()[..])
+            .arg(self.limit)
+            .arg(micros(self.queue.options.aging_step))
+            .arg(micros(self.queue.options.lease))
+            .arg(&self.lines);
         // In doubt from before it is sent, so that it is even if this future is dropped.
         doubts.push(doubt);
         let answered = self.queue.link.try_ask(call).await;

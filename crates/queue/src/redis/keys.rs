@@ -8,6 +8,8 @@ use scheduler_domain::{Priority, QueueName, Shard};
 /// The keys of one shard, and the prefix of its ready keys, of which there is one per line.
 #[derive(Debug)]
 pub(super) struct ShardKeys {
+    /// STRING, which life of which server all of this is of.
+    pub(super) life: String,
     /// Prefix of the ready lines: ZSET, id and epoch → when it became ready, µs.
     pub(super) ready: String,
     /// SET of the lines that have entries.
@@ -24,6 +26,20 @@ pub(super) struct ShardKeys {
     pub(super) elect: String,
 }
 
+impl ShardKeys {
+    /// What the scripts' `inherit` asks for: the life, and what is dropped when it is another one's.
+    pub(super) fn of_a_life(&self) -> [&str; 6] {
+        [
+            &self.life,
+            &self.lines,
+            &self.delayed,
+            &self.leases,
+            &self.workers,
+            &self.claims,
+        ]
+    }
+}
+
 /// All keys under one prefix.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -34,6 +50,7 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         let shards = Shard::all().map(|shard| ShardKeys {
+            life: format!("{prefix}{{{shard}}}:life"),
             ready: format!("{prefix}{{{shard}}}:ready:"),
             lines: format!("{prefix}{{{shard}}}:lines"),
             delayed: format!("{prefix}{{{shard}}}:delayed"),
@@ -102,6 +119,7 @@ mod tests {
     fn keys_are_as_they_were_stored() {
         let keys = Keys::new("sched:");
         let shard = keys.of(Shard::wrapping(3));
+        assert_eq!(shard.life, "sched:{3}:life");
         assert_eq!(shard.ready, "sched:{3}:ready:");
         assert_eq!(shard.lines, "sched:{3}:lines");
         assert_eq!(shard.delayed, "sched:{3}:delayed");

@@ -208,6 +208,7 @@ impl Link {
             .filter(|(_, answer)| is_wrong_type(answer));
         for (shard, lines) in broken.filter_map(|(about, _)| Some((about.shard?, &about.lines))) {
             let ShardKeys {
+                life,
                 ready,
                 lines: set,
                 delayed,
@@ -216,9 +217,12 @@ impl Link {
                 claims,
                 elect,
             } = self.keys.of(shard);
-            let mend = Call::script(&scripts::MEND, &[set, delayed, leases, workers, claims, elect])
-                .arg(ready)
-                .arg(lines);
+            let mend = Call::script(
+                &scripts::MEND,
+                &[set, delayed, leases, workers, claims, elect, life],
+            )
+            .arg(ready)
+            .arg(lines);
             let forget = redis::cmd("DEL").arg(self.keys.incarnation()).take();
             let repair = pipeline(mend.about.with_source(&mend.command).into_iter().chain([forget]));
             match self.send(&repair).await {

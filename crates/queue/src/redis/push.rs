@@ -19,7 +19,7 @@ pub(super) async fn push(queue: &RedisQueue, entries: &[Entry]) -> Result<(), Er
     let mut calls = Vec::new();
     for (shard, lines) in by_shard(entries) {
         let keys = queue.keys.of(shard);
-        let call = Call::script(&scripts::PUSH, &[&keys.lines, &keys.delayed, &keys.leases])
+        let call = Call::script(&scripts::PUSH, &keys.of_a_life())
             .of(shard)
             .arg(queue.skew())
             .arg(&keys.ready)

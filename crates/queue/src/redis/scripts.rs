@@ -51,6 +51,7 @@ scripts! {
     FORGET = "forget", "allow-oom";
     UNKNOWN = "unknown", "no-writes";
     ELECT = "elect", "allow-oom";
+    INHERIT = "inherit", "allow-oom";
     INCARNATION = "incarnation", "allow-oom";
     RING = "ring", "allow-oom";
     DEPTHS = "depths", "no-writes";

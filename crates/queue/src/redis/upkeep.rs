@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Value;
 use scheduler_domain::{Entropy as _, Entry, Lease, Shard, SystemEntropy};
+use tracing::warn;
 
 use super::batch::{Places, by_shard};
 use super::bells::Bells;
@@ -102,17 +103,31 @@ async fn unknown(queue: &RedisQueue, shard: Shard, entries: &[Entry]) -> Result<
         .collect())
 }
 
-/// The name of the content, and that of the server process: a server that restarts may have lost the last second of it, and one
-/// that takes over from another the last it was not sent.
+/// The name of the content, and that of the server process: what a server has from an earlier life is dropped here, or by the first
+/// claim.
 async fn incarnation(queue: &RedisQueue) -> Result<Incarnation, Error> {
     const CONTEXT: &str = "asking for the incarnation";
+    let inherit = Shard::all().map(|shard| {
+        let keys = queue.keys.of(shard);
+        Call::script(&scripts::INHERIT, &keys.of_a_life())
+            .of(shard)
+            .arg(&keys.ready)
+    });
     let fresh = SystemEntropy.uuid().simple().to_string();
     let name = Call::script(&scripts::INCARNATION, &[&queue.keys.incarnation()]).arg(fresh);
     let info = Call::command("INFO").arg("server");
-    let answers = queue.link.ask_all(CONTEXT, vec![name, info]).await?;
-    let [name, info] = answers.as_slice() else {
+    let calls = inherit.chain([name, info]).collect();
+    let answers = queue.link.ask_all(CONTEXT, calls).await?;
+    let [dropped @ .., name, info] = answers.as_slice() else {
         return Err(unexpected(CONTEXT));
     };
+    let dropped: i64 = dropped.iter().filter_map(read_number).sum();
+    if dropped > 0 {
+        warn!(
+            keys = dropped,
+            "what the queue's server had from an earlier life was dropped"
+        );
+    }
     let text = |value| read_bytes(value).and_then(|bytes| std::str::from_utf8(bytes).ok());
     let Some(name) = text(name) else {
         return Err(unexpected(CONTEXT));

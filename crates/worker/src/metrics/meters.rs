@@ -109,21 +109,27 @@ impl Meters {
             .record(ran);
     }
 
-    /// A report was accepted at `now`.
-    pub(crate) fn recorded(&self, job: &Job, kind: &ReportKind, now: Timestamp) {
+    /// A report was accepted at `now`, on a job of this priority.
+    pub(crate) fn recorded(
+        &self,
+        priority: Priority,
+        created_at: Timestamp,
+        kind: &ReportKind,
+        now: Timestamp,
+    ) {
         match kind {
             ReportKind::Succeeded { .. } => {
                 self.success.increment(1);
-                self.end_to_end.record(clock::since(now, job.created_at));
+                self.end_to_end.record(clock::since(now, created_at));
             }
             ReportKind::Retry { .. } => {
                 self.retry.increment(1);
-                self.retried.of(job.spec.priority).increment(1);
+                self.retried.of(priority).increment(1);
             }
             ReportKind::Failed { .. } => self.failed.increment(1),
             ReportKind::DeadLetter { .. } => {
                 self.dead_letter.increment(1);
-                self.dead_lettered.of(job.spec.priority).increment(1);
+                self.dead_lettered.of(priority).increment(1);
             }
         }
     }

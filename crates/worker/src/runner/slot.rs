@@ -93,9 +93,15 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
         started_at,
         verdict,
     };
-    let delivery = report::deliver(Arc::clone(shared), job, entry, report, notes, permit);
+    let ended = report::Ended {
+        entry,
+        priority: job.spec.priority,
+        created_at: job.created_at,
+        span,
+        permit,
+    };
     // Off the slot: the next job begins while this one's report waits for its batch.
-    shared.reporting.spawn(delivery.instrument(span));
+    report::deliver(shared, ended, report, notes);
 }
 
 /// How an attempt ended, in a word.

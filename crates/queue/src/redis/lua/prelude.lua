@@ -57,3 +57,23 @@ local function each_line(at, width, visit)
     at = at + 2 + n * width
   end
 end
+
+-- Which life of which server this is.
+local function present_life() return string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') end
+
+-- Drops what a shard has from another life: a server that restarts with its file, or takes over from another, may have an older content
+-- than was there last. An entry that stands in line in it was perhaps claimed since, and would be given out twice under one epoch.
+-- What follows is as after a flush. A shard without a life is empty, or of this one: whoever pushes first gives it one.
+-- `keys` are life, lines, delayed, leases, workers, claims.
+local function inherit(keys, prefix)
+  local life, present = redis.pcall('GET', keys[1]), present_life()
+  if life == present then return 0 end
+  local dropped = 0
+  if life then
+    local lines = redis.pcall('SMEMBERS', keys[2])
+    for _, line in ipairs(lines) do dropped = dropped + redis.call('UNLINK', prefix .. line) end
+    for i = 2, 6 do dropped = dropped + redis.call('UNLINK', keys[i]) end
+  end
+  redis.call('SET', keys[1], present)
+  return dropped
+end

@@ -1,7 +1,8 @@
 -- push.lua   Makes entries known: ready those that are due, delayed the others.
 -- An entry that is known keeps its place; one that is leased under its epoch or a higher one is left alone.
 --
--- KEYS[1] lines (set)   KEYS[2] delayed (zset)   KEYS[3] leases (hash)
+-- KEYS[1] life (string)   KEYS[2] lines (set)   KEYS[3] delayed (zset)   KEYS[4] leases (hash)   KEYS[5] workers (zset)
+-- KEYS[6] claims (hash)
 -- ARGV[1] skew   ARGV[2] prefix of ready keys   ARGV[3] the pusher's clock
 -- ARGV[4...] by line: line, n, n * (member, ready_at)
 -- -> how many were not known
@@ -9,8 +10,9 @@
 -- Due is what is due by either clock: a pusher a few milliseconds ahead must not send everything it was given
 -- "now" through the delayed set.
 local due_by = math.max(clock(ARGV[1]), tonumber(ARGV[3]))
-local any_leased = redis.call('EXISTS', KEYS[3]) == 1
-local any_delayed = redis.call('EXISTS', KEYS[2]) == 1
+inherit(KEYS, ARGV[2])
+local any_leased = redis.call('EXISTS', KEYS[4]) == 1
+local any_delayed = redis.call('EXISTS', KEYS[3]) == 1
 local added = 0
 
 local function add(key, places)
@@ -23,7 +25,7 @@ each_line(4, 2, function(line, at, n)
   local ready = ARGV[2] .. line
   local members = {}
   for i = 1, n do members[i] = ARGV[at + 2 * (i - 1)] end
-  local leases = any_leased and leases_of(KEYS[3], members) or {}
+  local leases = any_leased and leases_of(KEYS[4], members) or {}
 
   local due, later, overdue = {}, {}, {}
   for i, member in ipairs(members) do
@@ -40,10 +42,10 @@ each_line(4, 2, function(line, at, n)
     end
   end
 
-  if #due > 0 then redis.call('SADD', KEYS[1], line) end
+  if #due > 0 then redis.call('SADD', KEYS[2], line) end
   add(ready, due)
-  add(KEYS[2], later)
+  add(KEYS[3], later)
   -- What has become due since it was pushed first must not be in two places.
-  if any_delayed then variadic('ZREM', KEYS[2], overdue) end
+  if any_delayed then variadic('ZREM', KEYS[3], overdue) end
 end)
 return added

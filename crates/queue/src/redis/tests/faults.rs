@@ -17,6 +17,16 @@ async fn claim(queue: &RedisQueue, limit: usize) -> Vec<Claimed> {
         .unwrap()
 }
 
+async fn claim_all(queue: &RedisQueue) -> usize {
+    let mut claimed = 0;
+    loop {
+        match claim(queue, 100).await.len() {
+            0 => return claimed,
+            some => claimed += some,
+        }
+    }
+}
+
 /// Tries until it works, as callers do.
 async fn eventually<T, E: std::fmt::Debug>(mut call: impl AsyncFnMut() -> Result<T, E>) -> T {
     let begun = Instant::now();
@@ -87,6 +97,30 @@ async fn a_restart_is_another_incarnation_whatever_survives() {
         .run(&["SET", "t:incarnation", std::str::from_utf8(&name).unwrap()])
         .await;
     assert_ne!(queue.incarnation().await.unwrap(), before);
+}
+
+/// What stands in line in a file has perhaps been claimed since, and its job runs: given out again it would run twice under one epoch.
+#[tokio::test]
+async fn what_a_server_has_from_before_it_started_is_not_used() {
+    let Some(mut server) = Server::start().await else {
+        return;
+    };
+    let queue = server.queue();
+    queue.push(&entries(10)).await.unwrap();
+    server.run(&["SAVE"]).await;
+    assert_eq!(claim_all(&queue).await, 10);
+    let before = queue.incarnation().await.unwrap();
+    server.kill();
+    server.revive().await;
+    assert_ne!(
+        server.run(&["DBSIZE"]).await,
+        redis::Value::Int(0),
+        "it has its file"
+    );
+    assert_eq!(claim_all(&queue).await, 0);
+    assert_ne!(queue.incarnation().await.unwrap(), before);
+    queue.push(&entries(10)).await.unwrap();
+    assert_eq!(claim_all(&queue).await, 10, "what is of this life is kept");
 }
 
 /// The old connections lead to the old server, which answers, and refuses everything.
