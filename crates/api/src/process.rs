@@ -94,6 +94,7 @@ impl From<&Config> for Limits {
             max_connections: api.max_connections,
             max_concurrent_streams: api.max_concurrent_streams,
             max_message_bytes: usize::try_from(api.max_message_bytes.bytes()).unwrap_or(usize::MAX),
+            max_arriving_bytes: api.max_arriving_bytes.bytes(),
             max_header_bytes: u32::try_from(api.max_header_bytes.bytes()).unwrap_or(u32::MAX),
             max_watchers: api.max_watchers,
             request_timeout: api.request_timeout,
