@@ -57,12 +57,12 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for Bounded<S> {
     }
 
     fn call(&mut self, request: Request<Body>) -> S::Future {
-        let submits = malformed::submits(request.uri().path());
+        let jobs = malformed::jobs(request.uri().path());
         let request = request.map(|body| {
             if body.is_end_stream() {
                 return body;
             }
-            Body::new(Arriving::new(body, Arc::clone(&self.budget), submits))
+            Body::new(Arriving::new(body, Arc::clone(&self.budget), jobs))
         });
         self.inner.call(request)
     }

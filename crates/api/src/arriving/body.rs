@@ -10,7 +10,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::budget::{Budget, Share};
-use super::fields::MOST;
+use super::fields::{Levels, MOST};
 use super::messages::Messages;
 use crate::error::Error;
 use crate::metrics;
@@ -21,25 +21,27 @@ pub(super) struct Arriving {
     messages: Messages,
     share: Share,
     budget: Arc<Budget>,
-    submits: bool,
+    jobs: Option<&'static str>,
 }
 
 impl Arriving {
-    /// Whether the call `submits` jobs decides where its refusal is counted.
-    pub(super) fn new(body: Body, budget: Arc<Budget>, submits: bool) -> Self {
+    /// `jobs` is the field that has them, if the call submits any.
+    pub(super) fn new(body: Body, budget: Arc<Budget>, jobs: Option<&'static str>) -> Self {
+        // What is in the fields of other requests is text, and no message.
+        let levels = if jobs.is_some() { Levels::Two } else { Levels::One };
         Self {
             body,
-            messages: Messages::default(),
+            messages: Messages::new(levels),
             share: Share::default(),
             budget,
-            submits,
+            jobs,
         }
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let (error, why) = if self.messages.pass(bytes).is_err() {
             let why = format!("more than {MOST} fields");
-            let field = String::new();
+            let field = self.jobs.unwrap_or_default().to_owned();
             (Error::Malformed { field, why }, "validation")
         } else if self.share.cover(&self.budget, self.messages.largest()).is_err() {
             metrics::turned_away();
@@ -47,7 +49,7 @@ impl Arriving {
         } else {
             return Ok(());
         };
-        if self.submits {
+        if self.jobs.is_some() {
             metrics::refused(why);
         }
         Err(error)

@@ -1,8 +1,8 @@
 //! How many fields a message has, counted before it is decoded.
 //!
 //! An empty job takes two bytes on its way and three hundred once it is decoded: of sixteen megabytes of them came gigabytes, before
-//! anybody could say that a batch has a thousand jobs at most. All that can be repeated in a request is repeated in it or in what is
-//! directly in it, so the fields of these two levels are counted, whatever they mean.
+//! anybody could say that a batch has a thousand jobs at most. All that can be repeated in a request is repeated in it or in a job
+//! that is directly in it, so the fields of these two levels are counted, whatever they mean.
 
 /// The largest batch, each job with all that it can have, has two thirds of it.
 pub(super) const MOST: u32 = 128 << 10;
@@ -11,10 +11,18 @@ pub(super) const MOST: u32 = 128 << 10;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TooMany;
 
+/// Where fields are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Levels {
+    /// In the message.
+    One,
+    /// In the message, and in the messages in it.
+    Two,
+}
+
 /// What the next byte belongs to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 enum Next {
-    #[default]
     Tag,
     Length,
     Number,
@@ -23,8 +31,9 @@ enum Next {
 }
 
 /// Follows the bytes of one message. Nothing is refused for being no message: that is the decoder's to find.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fields {
+    levels: Levels,
     count: u32,
     at: u64,
     next: Next,
@@ -36,6 +45,19 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// None came yet.
+    pub(super) fn new(levels: Levels) -> Self {
+        Self {
+            levels,
+            count: 0,
+            at: 0,
+            next: Next::Tag,
+            number: 0,
+            bits: 0,
+            inside: None,
+        }
+    }
+
     /// Follows `bytes`, the next ones to come.
     pub(super) fn pass(&mut self, mut bytes: &[u8]) -> Result<(), TooMany> {
         while let Some((byte, rest)) = bytes.split_first() {
@@ -86,7 +108,7 @@ impl Fields {
                     _ => self.skip(u64::MAX),
                 }
             }
-            Next::Length if self.inside.is_none() => {
+            Next::Length if self.levels == Levels::Two && self.inside.is_none() => {
                 self.inside = Some(self.at.saturating_add(number));
                 Next::Tag
             }
@@ -110,10 +132,10 @@ mod tests {
     use scheduler_domain::limits::{MAX_BATCH, MAX_LABELS};
     use scheduler_proto::v1;
 
-    use super::{Fields, MOST, TooMany};
+    use super::{Fields, Levels, MOST, TooMany};
 
     fn count(bytes: &[u8], step: usize) -> Result<u32, TooMany> {
-        let mut fields = Fields::default();
+        let mut fields = Fields::new(Levels::Two);
         for part in bytes.chunks(step) {
             fields.pass(part)?;
         }
@@ -142,6 +164,15 @@ mod tests {
         for step in 1..bytes.len() {
             assert_eq!(count(&bytes, step), Ok(3 * (1 + 5 + 5)), "{step}");
         }
+    }
+
+    #[test]
+    fn what_is_in_a_text_is_not_looked_at() {
+        // Two of its letters look like a field.
+        let text = [&[0x0a, 0x80, 0x80, 0x80, 0x01][..], &[b'x'; 1 << 21]].concat();
+        let mut fields = Fields::new(Levels::One);
+        assert_eq!(fields.pass(&text), Ok(()));
+        assert_eq!(fields.count, 1);
     }
 
     #[test]

@@ -1,21 +1,33 @@
 //! Where messages begin and end in the bytes of a call.
 
-use super::fields::{Fields, TooMany};
+use super::fields::{Fields, Levels, TooMany};
 
 /// Whether a message is packed, and its length.
-const HEAD: u64 = 5;
+const HEAD: usize = 5;
 
 /// How far the messages of one call have come.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Messages {
-    head: [u8; HEAD as usize],
+    head: [u8; HEAD],
     /// Bytes that came of the message that is not whole, its head among them.
     begun: u64,
+    levels: Levels,
     fields: Fields,
     largest: u64,
 }
 
 impl Messages {
+    /// Of which the fields on these levels are counted.
+    pub(super) fn new(levels: Levels) -> Self {
+        Self {
+            head: [0; HEAD],
+            begun: 0,
+            levels,
+            fields: Fields::new(levels),
+            largest: 0,
+        }
+    }
+
     /// Follows `bytes`, the next ones to come.
     ///
     /// # Errors
@@ -30,13 +42,13 @@ impl Messages {
                 self.begun += 1;
             }
             let [_, length @ ..] = self.head;
-            let whole = HEAD + u64::from(u32::from_be_bytes(length));
+            let whole = HEAD as u64 + u64::from(u32::from_be_bytes(length));
             let (part, rest) = bytes.split_at(index(whole - self.begun).min(bytes.len()));
             self.begun += u64::try_from(part.len()).unwrap_or(u64::MAX);
             self.largest = self.largest.max(self.begun);
             self.fields.pass(part)?;
             if self.begun == whole {
-                (self.begun, self.fields) = (0, Fields::default());
+                (self.begun, self.fields) = (0, Fields::new(self.levels));
             }
             bytes = rest;
         }
@@ -56,7 +68,7 @@ fn index(n: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Messages;
+    use super::{Levels, Messages};
 
     fn message(length: u8) -> Vec<u8> {
         [vec![0, 0, 0, 0, length], vec![7; usize::from(length)]].concat()
@@ -66,7 +78,7 @@ mod tests {
     fn wherever_the_bytes_are_cut_the_largest_message_is_found() {
         let bytes = [message(3), message(0), message(200), message(20)].concat();
         for step in 1..bytes.len() {
-            let mut messages = Messages::default();
+            let mut messages = Messages::new(Levels::One);
             for part in bytes.chunks(step) {
                 messages.pass(part).unwrap();
             }
@@ -76,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_has_come_counts_and_not_what_was_announced() {
-        let mut messages = Messages::default();
+        let mut messages = Messages::new(Levels::One);
         messages.pass(&[0, 0xff, 0xff, 0xff, 0xff]).unwrap();
         assert_eq!(messages.largest(), 5);
         messages.pass(&[7; 100]).unwrap();

@@ -101,7 +101,7 @@ async fn abuse(world: &World) -> JoinSet<()> {
     all.spawn(churn(address, 5));
     for _ in 0..2 {
         let channel = world.channel().await;
-        for _ in 0..50 {
+        for _ in 0..10 {
             let channel = channel.clone();
             all.spawn(async move {
                 loop {
