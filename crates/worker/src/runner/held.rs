@@ -10,6 +10,7 @@ use scheduler_store::{Note, Running};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::STOP_GRACE;
 use crate::notes::Notes;
 
 /// Why an attempt is told to stop.
@@ -39,10 +40,20 @@ enum Stage {
 
 struct Attempt {
     begun: Instant,
+    /// By then it is ended, if it can be.
+    ends: Instant,
     started_at: Timestamp,
     stop: CancellationToken,
     notes: Notes,
     why: Option<Why>,
+}
+
+impl Attempt {
+    /// Tells the handler to stop; see [`STOP_GRACE`].
+    fn stop(&mut self) {
+        self.ends = self.ends.min(Instant::now() + STOP_GRACE);
+        self.stop.cancel();
+    }
 }
 
 impl Job {
@@ -83,11 +94,12 @@ impl Held {
         }
     }
 
-    /// A job leaves the buffer for a slot, where it will write `notes`. `None` when it is not held any more: do not run it.
+    /// A job leaves the buffer for a slot, where it runs for `timeout` at most, and will write `notes`. `None` when it is not held any more: do not run it.
     pub(super) fn start(
         &self,
         entry: &Entry,
         started_at: Timestamp,
+        timeout: Duration,
         notes: Notes,
     ) -> Option<CancellationToken> {
         let mut held = self.lock();
@@ -97,6 +109,7 @@ impl Held {
         let stop = CancellationToken::new();
         job.stage = Stage::Running(Attempt {
             begun: Instant::now(),
+            ends: Instant::now() + timeout,
             started_at,
             stop: stop.clone(),
             notes,
@@ -134,8 +147,8 @@ impl Held {
             match held.get_mut(id).map(|job| &mut job.stage) {
                 Some(Stage::Waiting) => drop(held.remove(id)),
                 Some(Stage::Running(attempt)) => {
+                    attempt.stop();
                     attempt.why = Some(Why::Unwanted);
-                    attempt.stop.cancel();
                 }
                 Some(Stage::Ended { .. }) | None => {}
             }
@@ -146,16 +159,30 @@ impl Held {
     pub(super) fn leave(&self) {
         for job in self.lock().values_mut() {
             if let Stage::Running(attempt) = &mut job.stage {
+                attempt.stop();
                 attempt.why.get_or_insert(Why::Leaving);
-                attempt.stop.cancel();
             }
         }
     }
 
-    /// Every lease held.
-    pub(super) fn leases(&self, worker: &WorkerId) -> Vec<Lease> {
+    /// Attempts that go on so long after they should have ended: their handlers block, and cannot be dropped.
+    pub(super) fn stuck(&self, overdue: Duration) -> Vec<Entry> {
+        let now = Instant::now();
         let held = self.lock();
-        let leases = held.values().map(
+        let stuck = held.values().filter(|job| {
+            job.attempt()
+                .is_some_and(|attempt| now.saturating_duration_since(attempt.ends) >= overdue)
+        });
+        stuck.map(|job| job.entry.clone()).collect()
+    }
+
+    /// Every lease held but those that are given up.
+    pub(super) fn leases(&self, worker: &WorkerId, given_up: &[Entry]) -> Vec<Lease> {
+        let held = self.lock();
+        let wanted = held
+            .values()
+            .filter(|job| !given_up.iter().any(|entry| entry.id == job.entry.id));
+        let leases = wanted.map(
             |Job {
                  entry, claimed_at, ..
              }| Lease {
