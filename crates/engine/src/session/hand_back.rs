@@ -1,8 +1,9 @@
 //! Giving jobs back: those that never began, and those that could not end.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use scheduler_domain::{Entry, Lease};
+use scheduler_domain::{Entropy, Entry, Lease};
 use scheduler_store::HandOutCause;
 use tracing::warn;
 
@@ -36,7 +37,7 @@ impl Session {
             worker: lease.worker.clone(),
             since: lease.since,
         };
-        if let Err(error) = self.0.parts.hand_out_leased(&started, released).await {
+        if let Err(error) = self.0.parts.hand_out_leased(&started, released, at_once).await {
             warn!(
                 jobs = started.len(),
                 error = &error as &dyn std::error::Error,
@@ -44,6 +45,11 @@ impl Session {
             );
         }
     }
+}
+
+/// What is given back is nobody's fault.
+fn at_once(_: u32, _: Duration, _: &dyn Entropy) -> Duration {
+    Duration::ZERO
 }
 
 /// Tries until the queue takes them, or the session is gone: then its heartbeats are too, and the leases run out.
