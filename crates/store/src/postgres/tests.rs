@@ -2,6 +2,7 @@
 
 mod ambiguity;
 mod corruption;
+mod durability;
 mod migrations;
 mod outage;
 mod plans;
