@@ -9,7 +9,8 @@ use tracing::warn;
 
 use super::{Inner, Session};
 use crate::backoff::Backoff;
-use crate::history;
+use crate::upkeep::spread;
+use crate::{Error, history};
 
 impl Session {
     /// Gives back entries that never began: ready again at once, in their old place, under the same epoch.
@@ -45,9 +46,24 @@ impl Session {
             );
         }
     }
+
+    /// Gives up jobs that run here and cannot be ended: handed out again under a higher epoch, each charged a crash.
+    ///
+    /// # Errors
+    /// The store's or the queue's failure; to give up the same again is safe.
+    pub async fn give_up(&self, stuck: &[Lease]) -> Result<(), Error> {
+        let parts = &self.0.parts;
+        let budget = parts.options.crash_budget;
+        let lost = |lease: &Lease| HandOutCause::LeaseExpired {
+            worker: lease.worker.clone(),
+            since: lease.since,
+            budget,
+        };
+        parts.hand_out_leased(stuck, lost, spread).await.map(drop)
+    }
 }
 
-/// What is given back is nobody's fault.
+/// What is handed back is nobody's fault.
 fn at_once(_: u32, _: Duration, _: &dyn Entropy) -> Duration {
     Duration::ZERO
 }

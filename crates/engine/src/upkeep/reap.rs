@@ -78,7 +78,7 @@ impl Reaper {
 /// A job that takes its worker with it takes those with it that run beside it. Handed out again together they would begin together
 /// again, until the budget of all of them is used up. So from the second time on they are spread over a time in which a short job
 /// can well be on its own; the first time a lost lease is most often nobody's fault, and waits for nothing.
-fn spread(crashes: u32, lease: Duration, entropy: &dyn Entropy) -> Duration {
+pub(crate) fn spread(crashes: u32, lease: Duration, entropy: &dyn Entropy) -> Duration {
     let longest = lease * crashes.saturating_sub(1).min(2);
     longest.mul_f64(entropy.unit())
 }

@@ -3,7 +3,6 @@
 //! On a thread of its own, over a connection of its own: a handler that blocks the threads of the runtime must not cost the jobs of
 //! its neighbours, which are doing well.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::thread;
 
@@ -58,25 +57,18 @@ async fn beat(shared: &Shared, queue: Option<&SharedQueue>) {
     let mut ticks = interval(options.heartbeat);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
-    let mut reported = HashSet::new();
+    let mut still = false;
     loop {
         ticks.tick().await;
         let sent = Instant::now();
-        let stuck = shared.held.stuck(options.lease);
-        shared.meters.stuck(stuck.len());
-        for entry in stuck
-            .iter()
-            .filter(|entry| reported.insert((entry.id, entry.epoch)))
-        {
-            error!(
-                job.id = %entry.id,
-                epoch = %entry.epoch,
-                "a handler neither ends nor can be stopped, so it blocks its thread: its job is given up, and its slot lost \
-                 until this process is started again"
-            );
+        if shared.turned.stands_still(options.lease) {
+            if !std::mem::replace(&mut still, true) {
+                error!("handlers block every thread of this worker: its jobs are let go");
+            }
+            continue;
         }
-        reported.retain(|(id, epoch)| stuck.iter().any(|entry| (&entry.id, &entry.epoch) == (id, epoch)));
-        let held = shared.held.leases(shared.session.worker(), &stuck);
+        still = false;
+        let held = shared.held.leases(shared.session.worker());
         // Bounded, so that a call that hangs does not end the heartbeats for ever.
         let beating = async {
             match queue {

@@ -1,6 +1,6 @@
 //! What this worker holds leases on: waiting in its buffer, running, or reported and not yet recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +57,15 @@ impl Attempt {
 }
 
 impl Job {
+    fn lease(&self, worker: &WorkerId) -> Lease {
+        Lease {
+            id: self.entry.id,
+            epoch: self.entry.epoch,
+            worker: worker.clone(),
+            since: self.claimed_at,
+        }
+    }
+
     fn attempt(&self) -> Option<&Attempt> {
         match &self.stage {
             Stage::Running(attempt) => Some(attempt),
@@ -67,11 +76,19 @@ impl Job {
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Held(Mutex<HashMap<JobId, Job>>);
+pub(super) struct Held {
+    jobs: Mutex<HashMap<JobId, Job>>,
+    /// Attempts whose jobs are not held any more, and which have their slots all the same.
+    stuck: Mutex<HashSet<(JobId, Epoch)>>,
+}
 
 impl Held {
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_stuck(&self) -> MutexGuard<'_, HashSet<(JobId, Epoch)>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Jobs came into the buffer.
@@ -120,8 +137,9 @@ impl Held {
 
     /// A job's attempt has ended, but is not recorded. Says whether it was told to stop, and why.
     pub(super) fn end(&self, id: JobId, epoch: Epoch) -> Option<Why> {
+        self.lock_stuck().remove(&(id, epoch));
         let mut held = self.lock();
-        // Replaced by a later hand-out, see `insert`.
+        // Given up, or replaced by a later hand-out, see `insert`.
         let Some(job) = held.get_mut(&id).filter(|job| job.entry.epoch == epoch) else {
             return Some(Why::Unwanted);
         };
@@ -165,34 +183,28 @@ impl Held {
         }
     }
 
-    /// Attempts that go on so long after they should have ended: their handlers block, and cannot be dropped.
-    pub(super) fn stuck(&self, overdue: Duration) -> Vec<Entry> {
+    /// Takes out attempts that go on so long after they should have ended: their handlers block, and cannot be dropped.
+    pub(super) fn give_up(&self, overdue: Duration, worker: &WorkerId) -> Vec<Lease> {
         let now = Instant::now();
-        let held = self.lock();
-        let stuck = held.values().filter(|job| {
+        let mut held = self.lock();
+        let stuck = held.extract_if(|_, job| {
             job.attempt()
                 .is_some_and(|attempt| now.saturating_duration_since(attempt.ends) >= overdue)
         });
-        stuck.map(|job| job.entry.clone()).collect()
+        let given_up: Vec<Lease> = stuck.map(|(_, job)| job.lease(worker)).collect();
+        let stuck = given_up.iter().map(|lease| (lease.id, lease.epoch));
+        self.lock_stuck().extend(stuck);
+        given_up
     }
 
-    /// Every lease held but those that are given up.
-    pub(super) fn leases(&self, worker: &WorkerId, given_up: &[Entry]) -> Vec<Lease> {
-        let held = self.lock();
-        let wanted = held
-            .values()
-            .filter(|job| !given_up.iter().any(|entry| entry.id == job.entry.id));
-        let leases = wanted.map(
-            |Job {
-                 entry, claimed_at, ..
-             }| Lease {
-                id: entry.id,
-                epoch: entry.epoch,
-                worker: worker.clone(),
-                since: *claimed_at,
-            },
-        );
-        leases.collect()
+    /// How many attempts were given up and have not ended.
+    pub(super) fn stuck(&self) -> usize {
+        self.lock_stuck().len()
+    }
+
+    /// Every lease held.
+    pub(super) fn leases(&self, worker: &WorkerId) -> Vec<Lease> {
+        self.lock().values().map(|job| job.lease(worker)).collect()
     }
 
     /// Attempts that have run for `at_least`.
@@ -214,10 +226,11 @@ impl Held {
 
     /// How many attempts run, and how many of them have for `at_least`.
     pub(super) fn running(&self, at_least: Duration) -> (usize, usize) {
+        let stuck = self.stuck();
         let held = self.lock();
         held.values()
             .filter_map(Job::attempt)
-            .fold((0, 0), |(all, long), attempt| {
+            .fold((stuck, stuck), |(all, long), attempt| {
                 (all + 1, long + usize::from(attempt.begun.elapsed() >= at_least))
             })
     }

@@ -24,7 +24,7 @@ async fn a_job_that_kills_its_worker_each_time_is_dead_in_the_end_and_its_neighb
             killed.notify_one();
             std::future::pending::<Result<(), JobError>>()
         };
-        let short = async |_: JobContext, _: Value| {
+        let short = |_: JobContext, _: Value| async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             Ok::<(), JobError>(())
         };
