@@ -217,6 +217,8 @@ static_resources:
                     typed_config:
                       "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
           {{- if $gateway.tls.enabled }}
+          # Whoever begins a handshake and does not go on is no connection yet, and no other limit holds for it.
+          transport_socket_connect_timeout: 10s
           transport_socket:
             name: envoy.transport_sockets.tls
             typed_config:

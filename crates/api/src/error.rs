@@ -49,6 +49,8 @@ pub enum Error {
     },
     /// Too many watch streams are open here.
     TooManyWatchers,
+    /// Too many bytes of requests are on their way here.
+    TooManyBytes,
     /// The request took too long.
     Deadline,
     /// The engine failed.
@@ -169,6 +171,12 @@ impl Error {
                 Code::ResourceExhausted,
                 "TOO_MANY_WATCHERS",
                 "too many watch streams are open on this replica".to_owned(),
+            )
+            .retry_after(Duration::from_secs(1)),
+            Self::TooManyBytes => Shown::new(
+                Code::ResourceExhausted,
+                "TOO_MANY_REQUEST_BYTES",
+                "too many large requests are on their way to this replica".to_owned(),
             )
             .retry_after(Duration::from_secs(1)),
             Self::Deadline => Shown::new(

@@ -5,11 +5,13 @@
 //!
 //! To add an RPC: declare it in the proto file, regenerate, write `rpc/<verb>.rs`, and name it in `service.rs`.
 
+mod arriving;
 mod connections;
 pub mod convert;
 pub mod error;
 #[cfg(test)]
 mod fuzz;
+mod http2;
 mod layer;
 mod malformed;
 pub mod metrics;

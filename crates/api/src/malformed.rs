@@ -17,7 +17,16 @@ const STATUS: &str = "grpc-status";
 
 /// Whether a request for `path` submits jobs.
 pub(crate) fn submits(path: &str) -> bool {
-    path.ends_with("/SubmitJob") || path.ends_with("/BatchSubmitJobs")
+    jobs(path).is_some()
+}
+
+/// The field that has the jobs in a request for `path`, if it has any.
+pub(crate) fn jobs(path: &str) -> Option<&'static str> {
+    match path.rsplit_once('/')?.1 {
+        "SubmitJob" => Some("job"),
+        "BatchSubmitJobs" => Some("jobs"),
+        _ => None,
+    }
 }
 
 /// Rewrites the answer to a request, which may have been to submit jobs, if it says that the request could not be decoded.

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use scheduler_domain::Priority;
-use scheduler_domain::metric::Descriptor;
+use scheduler_domain::metric::{Descriptor, Unit};
 
 const SUBMITTED: &str = "jobs_submitted_total";
 const REFUSED: &str = "jobs_submitted_errors_total";
 const REQUESTS: &str = "grpc_requests_total";
 const DURATION: &str = "grpc_request_duration_seconds";
+const ARRIVING: &str = "grpc_request_bytes_arriving";
+const TURNED_AWAY: &str = "grpc_requests_turned_away_total";
 
 /// Every metric of this crate.
 pub const METRICS: &[Descriptor] = &[
@@ -32,6 +34,17 @@ pub const METRICS: &[Descriptor] = &[
         "How long calls took; of a stream, until its first answer.",
         &["method"],
     ),
+    Descriptor::gauge(
+        ARRIVING,
+        "Bytes of requests that have arrived and were not given to who answers them; those of small ones are not counted.",
+        &[],
+    )
+    .in_unit(Unit::Bytes),
+    Descriptor::counter(
+        TURNED_AWAY,
+        "Requests refused while they arrived, because too many bytes of others were on their way.",
+        &[],
+    ),
 ];
 
 /// Makes the series of submits at zero: a rate over a series that begins with its first event misses that event.
@@ -39,6 +52,7 @@ pub(crate) fn begin() {
     for priority in Priority::ALL {
         metrics::counter!(SUBMITTED, "priority" => priority.name()).increment(0);
     }
+    metrics::counter!(TURNED_AWAY).increment(0);
     for error_type in ["validation", "conflict", "busy", "database", "redis"] {
         metrics::counter!(REFUSED, "error_type" => error_type).increment(0);
     }
@@ -52,6 +66,16 @@ pub(crate) fn submitted(priority: Priority) {
 /// Counts a submit refused, for one of the reasons that [`METRICS`] names.
 pub(crate) fn refused(error_type: &'static str) {
     metrics::counter!(REFUSED, "error_type" => error_type).increment(1);
+}
+
+/// Counts a request refused while it arrived.
+pub(crate) fn turned_away() {
+    metrics::counter!(TURNED_AWAY).increment(1);
+}
+
+/// Where bytes on their way are counted.
+pub(crate) fn arriving() -> metrics::Gauge {
+    metrics::gauge!(ARRIVING)
 }
 
 /// Counts a submit that the engine refused.

@@ -17,9 +17,11 @@ use crate::{Deps, Limits, TokenKey, metrics, serve, serve_scaler};
 pub async fn run(context: Context) -> anyhow::Result<()> {
     context.serve_side_port().await?;
     let config = &context.config;
-    let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
-        .await
-        .context("connecting to the database and Redis")?;
+    let connecting = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance);
+    let connected = context.unless_stopped(connecting).await;
+    let Some(engine) = connected.context("connecting to the database and Redis")? else {
+        return Ok(());
+    };
     run_engine(context, engine).await
 }
 
@@ -94,6 +96,7 @@ impl From<&Config> for Limits {
             max_connections: api.max_connections,
             max_concurrent_streams: api.max_concurrent_streams,
             max_message_bytes: usize::try_from(api.max_message_bytes.bytes()).unwrap_or(usize::MAX),
+            max_arriving_bytes: api.max_arriving_bytes.bytes(),
             max_header_bytes: u32::try_from(api.max_header_bytes.bytes()).unwrap_or(u32::MAX),
             max_watchers: api.max_watchers,
             request_timeout: api.request_timeout,

@@ -10,12 +10,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::server::NamedService;
-use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
-use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{info, warn};
 
+use crate::arriving::Budget;
 use crate::connections::{Bounds, accept};
+use crate::http2::{self, Layers};
 use crate::layer::Mark;
 use crate::{Service, TokenKey, metrics};
 
@@ -31,6 +31,8 @@ pub struct Limits {
     pub max_concurrent_streams: u32,
     /// Largest request, bytes. A batch of 1,000 small jobs and a job of 1 MiB fit the default.
     pub max_message_bytes: usize,
+    /// Bytes of requests on their way at once, over all connections.
+    pub max_arriving_bytes: u64,
     /// Largest header list, bytes.
     pub max_header_bytes: u32,
     /// Watch streams at once.
@@ -51,6 +53,7 @@ impl Default for Limits {
             max_connections: 10_000,
             max_concurrent_streams: 1_000,
             max_message_bytes: 16 << 20,
+            max_arriving_bytes: 128 << 20,
             max_header_bytes: 16 << 10,
             max_watchers: 10_000,
             request_timeout: Duration::from_secs(10),
@@ -103,18 +106,9 @@ pub async fn serve(listener: TcpListener, deps: Deps, stop: Stop) -> anyhow::Res
     let service = SchedulerServiceServer::new(service).max_decoding_message_size(limits.max_message_bytes);
     health.set_serving::<SchedulerServiceServer<Service>>().await;
 
-    let router = Server::builder()
-        .max_concurrent_streams(limits.max_concurrent_streams)
-        .http2_max_header_list_size(limits.max_header_bytes)
-        .http2_max_pending_accept_reset_streams(Some(20))
-        .http2_keepalive_interval(Some(limits.keepalive))
-        .http2_keepalive_timeout(Some(limits.keepalive))
-        .initial_connection_window_size(4 << 20)
-        .initial_stream_window_size(1 << 20)
-        // A request that does not arrive whole has no handler yet that could bound it.
-        .timeout(limits.request_timeout * 2)
-        .layer(mark)
-        .layer(panics())
+    let largest = u64::try_from(limits.max_message_bytes).unwrap_or(u64::MAX);
+    let budget = Budget::new(limits.max_arriving_bytes, largest);
+    let router = http2::server(&limits, mark, budget)
         .add_service(health_service)
         .add_service(service);
     let router = if limits.reflection {
@@ -205,34 +199,4 @@ fn reflect(
     Ok(router
         .add_service(builder().build_v1()?)
         .add_service(builder().build_v1alpha()?))
-}
-
-type Layers = tower::layer::util::Stack<
-    CatchPanicLayer<Panicked>,
-    tower::layer::util::Stack<Mark, tower::layer::util::Identity>,
->;
-
-/// A call that panics is an error, not the end of its connection.
-pub(crate) fn panics() -> CatchPanicLayer<Panicked> {
-    CatchPanicLayer::custom(Panicked)
-}
-
-/// Answers INTERNAL, without detail, where a handler panicked.
-#[derive(Clone, Copy)]
-pub(crate) struct Panicked;
-
-impl tower_http::catch_panic::ResponseForPanic for Panicked {
-    type ResponseBody = tonic::body::Body;
-
-    fn response_for_panic(
-        &mut self,
-        panic: Box<dyn std::any::Any + Send + 'static>,
-    ) -> http::Response<tonic::body::Body> {
-        let text = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or(panic.downcast_ref::<&str>().copied());
-        tracing::error!(panic = text.unwrap_or("not text"), "a request panicked");
-        tonic::Status::internal("internal error; the request id is in x-request-id").into_http()
-    }
 }

@@ -136,3 +136,44 @@ impl Entropy for SeededEntropy {
         self.with(|rng| rng.fill_bytes(bytes));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// Moments are counted in UTC, where every day has as many seconds: what calendars and time zones do is of no effect.
+    #[test]
+    fn a_delay_is_so_much_time_whatever_the_calendar_does_meanwhile() {
+        for (from, days, to) in [
+            ("2028-02-28T12:00:00Z", 1, "2028-02-29T12:00:00Z"),
+            ("2028-02-29T12:00:00Z", 366, "2029-03-01T12:00:00Z"),
+            ("2027-02-28T12:00:00Z", 1, "2027-03-01T12:00:00Z"),
+            ("2100-02-28T12:00:00Z", 1, "2100-03-01T12:00:00Z"),
+            ("2026-12-31T23:59:59.999999Z", 1, "2027-01-01T23:59:59.999999Z"),
+            // Clocks are put forward and back in Europe, and a leap second was inserted.
+            ("2026-03-28T12:00:00Z", 1, "2026-03-29T12:00:00Z"),
+            ("2026-10-24T12:00:00Z", 1, "2026-10-25T12:00:00Z"),
+            ("2016-12-31T12:00:00Z", 1, "2017-01-01T12:00:00Z"),
+            ("9999-12-31T12:00:00Z", 1, "+10000-01-01T12:00:00Z"),
+        ] {
+            let (from, to) = (at(from), at(to));
+            assert_eq!(add(from, DAY * days), to, "{from} and {days} days");
+            assert_eq!(sub(to, DAY * days), from, "{to} less {days} days");
+            assert_eq!(since(to, from), DAY * days);
+        }
+    }
+
+    #[test]
+    fn time_ends_at_its_ends() {
+        assert_eq!(add(Timestamp::MAX_UTC, DAY), Timestamp::MAX_UTC);
+        assert_eq!(add(at("2026-01-01T00:00:00Z"), Duration::MAX), Timestamp::MAX_UTC);
+        assert_eq!(sub(Timestamp::MIN_UTC, DAY), Timestamp::MIN_UTC);
+        assert_eq!(since(Timestamp::MIN_UTC, Timestamp::MAX_UTC), Duration::ZERO);
+    }
+}

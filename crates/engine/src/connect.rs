@@ -10,7 +10,7 @@ use scheduler_service::http::{Checks, check};
 use scheduler_store::{Maintenance as _, MemoryStore, PostgresOptions, PostgresStore, SharedStore};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{debug, info, warn};
 
 use crate::{Engine, Error, Options};
 
@@ -32,7 +32,7 @@ pub enum Keep {
 /// metrics of what it connects.
 ///
 /// # Errors
-/// When a backend cannot be reached within its connect timeout, or the schema is not the one this build needs.
+/// When the database cannot be reached within its start timeout or does not take who we say we are, or the schema is not the one this build needs.
 pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) -> Result<Engine, Error> {
     Ok(connect_backends(config, store, queue, instance)
         .await?
@@ -122,6 +122,7 @@ async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, E
         max_connections: database.max_connections,
         min_connections: database.min_connections,
         connect_timeout: database.connect_timeout,
+        start_timeout: database.start_timeout,
         call_timeout: database.statement_timeout,
         statement_timeout: database.statement_timeout,
         max_lifetime: database.max_lifetime,
@@ -134,7 +135,20 @@ async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, E
     } else {
         schema(&store).await?;
     }
+    warn_of_weaknesses(&store).await;
     Ok(Arc::new(store))
+}
+
+/// A database that forgets is nothing a scheduler can make up for: whoever runs one is to know.
+async fn warn_of_weaknesses(store: &PostgresStore) {
+    match store.weaknesses().await {
+        Ok(off) if off.is_empty() => {}
+        Ok(off) => warn!(
+            off = off.join(", "),
+            "the database may lose jobs that it has acknowledged when its machine fails: it runs with these settings off"
+        ),
+        Err(error) => debug!(%error, "the database does not say how it keeps what it acknowledges"),
+    }
 }
 
 /// Waits until somebody else has brought the schema up to date: in a cluster that is a Job which starts with the pods.

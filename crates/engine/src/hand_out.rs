@@ -1,13 +1,17 @@
 //! Taking jobs from the worker that holds them: row, lease, entry, in this order.
 
-use scheduler_domain::Lease;
+use std::time::Duration;
+
+use scheduler_domain::{Entropy, Lease, clock};
 use scheduler_store::{HandOut, HandOutCause, HandedOut, entries};
 
 use crate::Error;
 use crate::engine::Parts;
 
 impl Parts {
-    /// Hands out again what is leased, for the cause that each lease has.
+    /// Hands out again what is leased, for the cause that each lease has, and as much `later` as the number of lost leases says.
+    ///
+    /// The row is due at once all the same: were the queue to lose the entry, nothing would be left to wait for.
     ///
     /// The row first: if the process dies before the lease is evicted, the next look finds the lease again, and the store refuses
     /// to hand out twice under the same epoch. If it dies before the push, the reconciler finds the row.
@@ -18,6 +22,7 @@ impl Parts {
         &self,
         leases: &[Lease],
         cause: impl Fn(&Lease) -> HandOutCause,
+        later: impl Fn(u32, Duration, &dyn Entropy) -> Duration,
     ) -> Result<Vec<HandedOut>, Error> {
         let jobs = leases
             .iter()
@@ -27,7 +32,16 @@ impl Parts {
                 cause: cause(lease),
             })
             .collect();
-        let handed_out = self.store.hand_out(self.clock.now(), jobs).await?;
+        let now = self.clock.now();
+        let mut handed_out = self.store.hand_out(now, jobs).await?;
+        for job in &mut handed_out {
+            if let HandedOut::Again { entry, crashes } = job {
+                let later = later(*crashes, self.options.lease, &*self.entropy);
+                if !later.is_zero() {
+                    entry.ready_at = entry.ready_at.max(clock::add(now, later));
+                }
+            }
+        }
         self.queue.evict(leases).await?;
         self.queue.push(&entries(&handed_out)).await?;
         Ok(handed_out)

@@ -7,7 +7,7 @@ mod hand_back;
 use std::sync::Arc;
 
 use scheduler_domain::{Entry, Job, JobId, JobSpec, Lease, Timestamp, WorkerId};
-use scheduler_queue::{Hint, Served};
+use scheduler_queue::{Apart, Hint, Served, SharedQueue};
 use scheduler_store::{Note, Running};
 use tokio::sync::broadcast;
 
@@ -73,12 +73,23 @@ impl Session {
     /// # Errors
     /// The queue's failure: after [`crate::Options::lease`] of these, the leases are worth nothing.
     pub async fn beat(&self, held: &[Lease]) -> Result<Vec<JobId>, Error> {
+        self.beat_over(&self.0.parts.queue, held).await
+    }
+
+    /// How to make the queue over connections of one's own, for [`Session::beat_over`]; `None` where it has no connections.
+    #[must_use]
+    pub fn queue_apart(&self) -> Option<Apart> {
+        self.0.parts.queue.apart()
+    }
+
+    /// As [`Session::beat`], over connections of one's own.
+    ///
+    /// # Errors
+    /// As [`Session::beat`].
+    pub async fn beat_over(&self, queue: &SharedQueue, held: &[Lease]) -> Result<Vec<JobId>, Error> {
         let parts = &self.0.parts;
         let sent = parts.clock.now();
-        let lost = parts
-            .queue
-            .extend(&self.0.worker, parts.options.lease, held)
-            .await?;
+        let lost = queue.extend(&self.0.worker, parts.options.lease, held).await?;
         history::beat(&self.0.worker, sent, held.len(), lost.len());
         Ok(lost)
     }

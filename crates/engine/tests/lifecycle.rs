@@ -10,7 +10,7 @@ use scheduler_domain::{
 };
 use scheduler_engine::upkeep::{Promoter, Reaper, Reconciler, Retention};
 use scheduler_engine::{Engine, Options, Session, Submission, Taken};
-use scheduler_queue::{MemoryQueue, Served, Upkeep as _};
+use scheduler_queue::{Inspect as _, MemoryQueue, Served, Upkeep as _};
 use scheduler_store::{Cancelled, MemoryStore, Redriven, Report, ReportKind, Submitted, Verdict};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +68,10 @@ impl World {
             .step()
             .await
             .unwrap();
+    }
+
+    async fn promote(&self) {
+        Promoter::new(self.engine.clone()).step().await.unwrap();
     }
 
     /// One pass over every shard, as if every quiet time had passed.
@@ -233,6 +237,9 @@ async fn the_crash_budget_ends_in_a_dead_letter_and_a_redrive_reopens_it() {
         one(&worker).await;
         world.clock.advance(Duration::from_secs(16));
         world.reap().await;
+        // From the second time on it waits, for two leases at most.
+        world.clock.advance(Duration::from_secs(31));
+        world.promote().await;
     }
     assert_eq!(world.state(&job).await, State::DeadLetter);
     assert!(matches!(
@@ -244,6 +251,30 @@ async fn the_crash_budget_ends_in_a_dead_letter_and_a_redrive_reopens_it() {
     assert_eq!((taken.job.crashes, taken.job.attempts), (0, 0));
     finish(&worker, &taken, success()).await;
     assert_eq!(world.state(&job).await, State::Succeeded);
+}
+
+#[tokio::test]
+async fn jobs_that_were_lost_together_twice_are_not_handed_out_together_again() {
+    let world = World::new();
+    for _ in 0..20 {
+        world.submit(spec()).await;
+    }
+    for _ in 0..2 {
+        let worker = world.worker();
+        for _ in 0..20 {
+            one(&worker).await;
+        }
+        world.clock.advance(Duration::from_secs(16));
+        world.reap().await;
+    }
+    let mut ready = Vec::new();
+    for _ in 0..4 {
+        world.clock.advance(Duration::from_secs(4));
+        world.promote().await;
+        ready.push(world.queue.sizes().await.unwrap().ready);
+    }
+    assert!(ready[0] < 15 && ready[0] < ready[2], "{ready:?}");
+    assert_eq!(ready[3], 20, "{ready:?}");
 }
 
 #[tokio::test]

@@ -67,6 +67,11 @@ pub trait Dispatch: Send + Sync {
 
     /// Takes a worker off the list; its remaining leases are expired at once.
     async fn retire(&self, worker: &WorkerId) -> Result<(), Error>;
+
+    /// How to make the same queue over connections of its own. `None` where there are no connections.
+    fn apart(&self) -> Option<Apart> {
+        None
+    }
 }
 
 /// What the background loops need.
@@ -135,3 +140,6 @@ impl<T: Dispatch + Upkeep + Inspect + Hints + Tally> Queue for T {}
 
 /// A queue that is shared by the parts of a process.
 pub type SharedQueue = Arc<dyn Queue>;
+
+/// Makes a queue whose connections live in the runtime that this is called in.
+pub type Apart = Box<dyn FnOnce() -> Result<SharedQueue, Error> + Send>;

@@ -68,7 +68,8 @@ pub struct RedisQueue {
     places: Arc<Semaphore>,
     claims: Claims,
     walks: Walks,
-    recent: Mutex<Recent>,
+    /// Shared with the queues that are made of this one: what one gives up, the heartbeat of another must not make again.
+    recent: Arc<Mutex<Recent>>,
     subscription: Subscription,
     clock: SystemClock,
     /// Where the next claim begins when nobody says.
@@ -97,7 +98,7 @@ impl RedisQueue {
             options,
             claims: Claims::default(),
             walks: Walks::default(),
-            recent: Mutex::default(),
+            recent: Arc::default(),
             clock: SystemClock,
             turn: AtomicU64::new(0),
             skew: AtomicI64::new(0),

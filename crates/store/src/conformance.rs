@@ -13,6 +13,7 @@
 )]
 
 pub mod cancel;
+pub mod churn;
 pub mod delete;
 pub mod due;
 pub mod fencing;
@@ -144,6 +145,8 @@ macro_rules! conformance {
             list::every_state_can_be_asked_for,
             list::a_rare_job_is_found_by_following_the_pages,
             list::a_page_of_large_payloads_is_cut_short,
+            churn::whatever_happens_to_others_each_page_goes_on_where_the_last_one_ended,
+            churn::a_list_ends_although_rows_come_faster_than_they_are_read,
             purge::old_final_jobs_go_and_all_others_stay,
             purge::it_pages_past_what_it_must_keep,
             purge::a_purged_key_is_free_again,

@@ -144,7 +144,7 @@ pub fn entries(handed_out: &[HandedOut]) -> Vec<Entry> {
     handed_out
         .iter()
         .filter_map(|h| match h {
-            HandedOut::Again(entry) => Some(entry.clone()),
+            HandedOut::Again { entry, .. } => Some(entry.clone()),
             HandedOut::DeadLettered(_) => None,
         })
         .collect()

@@ -301,7 +301,12 @@ pub enum HandOutCause {
 #[derive(Debug, Clone, PartialEq)]
 pub enum HandedOut {
     /// Push this.
-    Again(Entry),
+    Again {
+        /// Under the epoch that it has now.
+        entry: Entry,
+        /// How many leases of the job were lost by now.
+        crashes: u32,
+    },
     /// Its crash budget is used up; the job as it is now.
     DeadLettered(Box<Job>),
 }
@@ -311,7 +316,7 @@ impl HandedOut {
     #[must_use]
     pub fn id(&self) -> JobId {
         match self {
-            Self::Again(entry) => entry.id,
+            Self::Again { entry, .. } => entry.id,
             Self::DeadLettered(job) => job.id,
         }
     }

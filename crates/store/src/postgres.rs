@@ -12,6 +12,7 @@ mod cancel;
 mod connect;
 mod delete;
 mod due;
+mod durability;
 mod fault;
 mod finish;
 #[cfg(test)]
@@ -49,6 +50,16 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     db: Db,
+}
+
+impl PostgresStore {
+    /// The settings of the database by which it may lose what it has acknowledged, should its machine fail. There should be none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn weaknesses(&self) -> Result<Vec<String>, Error> {
+        self.db.call("durability", durability::durability).await
+    }
 }
 
 #[async_trait]

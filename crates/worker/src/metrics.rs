@@ -16,6 +16,7 @@ pub(crate) const END_TO_END: &str = "job_end_to_end_seconds";
 pub(crate) const FENCED: &str = "jobs_fenced_total";
 pub(crate) const HANDED_BACK: &str = "jobs_handed_back_total";
 pub(crate) const SLOTS: &str = "worker_slots";
+pub(crate) const STUCK: &str = "worker_stuck_attempts";
 pub(crate) const BUFFERED: &str = "worker_buffered_jobs";
 
 /// Every metric of this crate.
@@ -54,6 +55,11 @@ pub const METRICS: &[Descriptor] = &[
         &["state"],
     ),
     Descriptor::gauge(SLOTS, "Places for attempts, `busy` or `idle`.", &["state"]),
+    Descriptor::gauge(
+        STUCK,
+        "Attempts that should have ended a lease ago and go on: their handlers block. Each has taken a slot until the process ends.",
+        &[],
+    ),
     Descriptor::gauge(BUFFERED, "Jobs leased that have not begun.", &[]),
 ];
 

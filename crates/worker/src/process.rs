@@ -30,9 +30,11 @@ where
 pub async fn run_process(context: Context, registry: Registry) -> anyhow::Result<()> {
     context.serve_side_port().await?;
     let config = &context.config;
-    let engine = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance)
-        .await
-        .context("connecting to the database and Redis")?;
+    let connecting = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance);
+    let connected = context.unless_stopped(connecting).await;
+    let Some(engine) = connected.context("connecting to the database and Redis")? else {
+        return Ok(());
+    };
     run_engine(context, registry, engine).await
 }
 

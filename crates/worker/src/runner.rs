@@ -5,6 +5,7 @@
 //!   ▲ pace: never more than can start soon
 //! heartbeat renews all leases; while it fails, nothing is taken and nothing begins
 //! cancel stops attempts that are not wanted any more
+//! stuck gives up what blocks
 //! tend gives back what waits too long
 //! note stores what attempts say of their progress
 //! ```
@@ -24,6 +25,7 @@ mod pace;
 mod pulse;
 mod report;
 mod slot;
+mod stuck;
 mod tend;
 
 use std::sync::Arc;
@@ -41,6 +43,7 @@ use buffer::Buffer;
 use held::Held;
 use pace::Pace;
 use pulse::Pulse;
+use stuck::Turned;
 
 pub use options::Options;
 pub use scheduler_service::shutdown::Stop;
@@ -61,6 +64,7 @@ struct Shared {
     held: Held,
     pace: Pace,
     pulse: Pulse,
+    turned: Turned,
     /// A permit for each attempt, from before it begins until its report is recorded.
     reports: Arc<Semaphore>,
     reporting: TaskTracker,
@@ -92,6 +96,7 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
         held: Held::default(),
         pace: Pace::new(pool_size),
         pulse: Pulse::new(engine.options().lease),
+        turned: Turned::default(),
         reports: Arc::new(Semaphore::new(REPORTS + pool_size)),
         reporting: TaskTracker::new(),
         forced: CancellationToken::new(),
@@ -103,6 +108,7 @@ pub async fn run(engine: Engine, registry: Registry, options: Options, stop: Sto
     beside.spawn(heartbeat::renew(Arc::clone(&shared), over.clone()));
     beside.spawn(cancel::hear(Arc::clone(&shared), over.clone()));
     beside.spawn(cancel::ask(Arc::clone(&shared), over.clone()));
+    beside.spawn(stuck::give_up(Arc::clone(&shared), over.clone()));
     beside.spawn(tend::tend(Arc::clone(&shared), over.clone()));
     beside.spawn(note::write(Arc::clone(&shared), over.clone()));
 

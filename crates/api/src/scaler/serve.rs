@@ -6,19 +6,22 @@ use scheduler_proto::externalscaler::external_scaler_server::ExternalScalerServe
 use scheduler_service::shutdown::Stop;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
 use tracing::info;
 
 use super::Scaler;
 use crate::Limits;
+use crate::arriving::Budget;
 use crate::connections::{Bounds, accept};
+use crate::http2;
 use crate::layer::Mark;
-use crate::serve::{bounded, closes, panics};
+use crate::serve::{bounded, closes};
 
 /// Connections at once: KEDA opens one to each replica.
 const MOST_CONNECTIONS: usize = 1_000;
 /// Metadata is small.
 const MOST_BYTES: usize = 1 << 20;
+/// Bytes of requests on their way at once.
+const MOST_ARRIVING: u64 = 8 << 20;
 
 /// Serves KEDA on `listener` until `stop` says so, as [`serve`](crate::serve) serves clients: health says so first.
 ///
@@ -38,15 +41,8 @@ pub async fn serve_scaler(
     let calls = scaler.calls.clone();
     let scaler = ExternalScalerServer::new(scaler).max_decoding_message_size(MOST_BYTES);
     health.set_serving::<ExternalScalerServer<Scaler>>().await;
-    let router = Server::builder()
-        .max_concurrent_streams(limits.max_concurrent_streams)
-        .http2_max_header_list_size(limits.max_header_bytes)
-        .http2_keepalive_interval(Some(limits.keepalive))
-        .http2_keepalive_timeout(Some(limits.keepalive))
-        // As the other server: a request that does not arrive whole.
-        .timeout(limits.request_timeout * 2)
-        .layer(mark)
-        .layer(panics())
+    let budget = Budget::new(MOST_ARRIVING, MOST_BYTES as u64);
+    let router = http2::server(&limits, mark, budget)
         .add_service(health_service)
         .add_service(scaler);
     let address = listener.local_addr().context("reading the scaler's address")?;

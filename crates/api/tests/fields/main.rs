@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod fuzz;
+mod ids;
 mod messages;
 #[path = "../support/raw.rs"]
 mod raw;

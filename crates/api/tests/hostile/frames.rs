@@ -129,6 +129,19 @@ impl Raw {
         timeout(LONG, turned).await.expect("an end of the connection");
     }
 
+    /// The answer to a PING, whatever comes before it.
+    pub(crate) async fn answered_ping(&mut self) {
+        let answer = async {
+            loop {
+                let came = self.next().await.expect("a connection");
+                if came.kind == PING && came.flags & ACK != 0 {
+                    return;
+                }
+            }
+        };
+        timeout(LONG, answer).await.expect("an answer");
+    }
+
     /// The first frame of this kind on this stream, or its reset.
     pub(crate) async fn answer(&mut self, stream: u32) -> Came {
         let answer = async {

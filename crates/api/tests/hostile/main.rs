@@ -2,7 +2,12 @@
 //! served meanwhile.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod arriving;
+mod body;
+mod crowd;
 mod frames;
+#[path = "../support/raw.rs"]
+mod raw;
 #[path = "../support/server.rs"]
 mod server;
 mod world;

@@ -111,7 +111,7 @@ impl Row for Check {
 pub(crate) async fn run(client: &Client, console: &Console, args: Args) -> anyhow::Result<ExitCode> {
     let mut checks = scheduler::check(client).await;
     if let Some(url) = args.database_url {
-        checks.push(backends::database(url).await);
+        checks.extend(backends::database(url).await);
     }
     if let Some(url) = args.redis_url {
         checks.push(backends::redis(url).await);

@@ -214,7 +214,10 @@ impl Planted {
         Ok(again
             .into_iter()
             .flatten()
-            .map(|job| HandedOut::Again(job.entry()))
+            .map(|job| HandedOut::Again {
+                entry: job.entry(),
+                crashes: job.crashes,
+            })
             .collect())
     }
 

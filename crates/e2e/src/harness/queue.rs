@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use scheduler_queue::{
-    Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, Promoted, Report, Reported, Served,
-    SharedQueue, Sizes, Tally, Upkeep,
+    Apart, Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, Promoted, Report, Reported,
+    Served, SharedQueue, Sizes, Tally, Upkeep,
 };
 use tokio::sync::broadcast::Receiver;
 
@@ -80,6 +80,14 @@ impl Dispatch for Between {
 
     async fn retire(&self, worker: &WorkerId) -> Result<(), Error> {
         self.gates.around("queue.retire", self.queue.retire(worker)).await
+    }
+
+    fn apart(&self) -> Option<Apart> {
+        let queue = self.queue.apart()?;
+        let (gates, planted) = (Arc::clone(&self.gates), self.planted.clone());
+        Some(Box::new(|| {
+            Ok(Arc::new(Self::new(queue()?, gates, planted)) as SharedQueue)
+        }))
     }
 }
 

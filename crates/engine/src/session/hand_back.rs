@@ -1,14 +1,16 @@
 //! Giving jobs back: those that never began, and those that could not end.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
-use scheduler_domain::{Entry, Lease};
+use scheduler_domain::{Entropy, Entry, Lease};
 use scheduler_store::HandOutCause;
 use tracing::warn;
 
 use super::{Inner, Session};
 use crate::backoff::Backoff;
-use crate::history;
+use crate::upkeep::spread;
+use crate::{Error, history};
 
 impl Session {
     /// Gives back entries that never began: ready again at once, in their old place, under the same epoch.
@@ -36,7 +38,7 @@ impl Session {
             worker: lease.worker.clone(),
             since: lease.since,
         };
-        if let Err(error) = self.0.parts.hand_out_leased(&started, released).await {
+        if let Err(error) = self.0.parts.hand_out_leased(&started, released, at_once).await {
             warn!(
                 jobs = started.len(),
                 error = &error as &dyn std::error::Error,
@@ -44,6 +46,26 @@ impl Session {
             );
         }
     }
+
+    /// Gives up jobs that run here and cannot be ended: handed out again under a higher epoch, each charged a crash.
+    ///
+    /// # Errors
+    /// The store's or the queue's failure; to give up the same again is safe.
+    pub async fn give_up(&self, stuck: &[Lease]) -> Result<(), Error> {
+        let parts = &self.0.parts;
+        let budget = parts.options.crash_budget;
+        let lost = |lease: &Lease| HandOutCause::LeaseExpired {
+            worker: lease.worker.clone(),
+            since: lease.since,
+            budget,
+        };
+        parts.hand_out_leased(stuck, lost, spread).await.map(drop)
+    }
+}
+
+/// What is handed back is nobody's fault.
+fn at_once(_: u32, _: Duration, _: &dyn Entropy) -> Duration {
+    Duration::ZERO
 }
 
 /// Tries until the queue takes them, or the session is gone: then its heartbeats are too, and the leases run out.

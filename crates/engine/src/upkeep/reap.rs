@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scheduler_domain::{Lease, Shard};
+use scheduler_domain::{Entropy, Lease, Shard};
 use scheduler_queue::Hint;
 use scheduler_store::{HandOutCause, HandedOut};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ impl Reaper {
             since: lease.since,
             budget,
         };
-        let handed_out = parts.hand_out_leased(&expired, lost).await?;
+        let handed_out = parts.hand_out_leased(&expired, lost, spread).await?;
         report(&handed_out);
         parts
             .queue
@@ -73,10 +73,20 @@ impl Reaper {
     }
 }
 
+/// How much later than at once a job is handed out that has lost so many leases.
+///
+/// A job that takes its worker with it takes those with it that run beside it. Handed out again together they would begin together
+/// again, until the budget of all of them is used up. So from the second time on they are spread over a time in which a short job
+/// can well be on its own; the first time a lost lease is most often nobody's fault, and waits for nothing.
+pub(crate) fn spread(crashes: u32, lease: Duration, entropy: &dyn Entropy) -> Duration {
+    let longest = lease * crashes.saturating_sub(1).min(2);
+    longest.mul_f64(entropy.unit())
+}
+
 fn report(handed_out: &[HandedOut]) {
     for job in handed_out {
         match job {
-            HandedOut::Again(entry) => {
+            HandedOut::Again { entry, .. } => {
                 metrics::counter!(crate::metrics::RECOVERED, "priority" => entry.priority.name())
                     .increment(1);
                 info!(job.id = %entry.id, epoch = %entry.epoch, "lease expired, job handed out again");

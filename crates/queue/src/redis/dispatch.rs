@@ -1,5 +1,6 @@
 //! The way of a job through Redis: each verb is in a file of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use super::call::Call;
 use super::timed::{counted, timed};
 use super::{RedisQueue, claim, extend, give_up, push, wait};
-use crate::{Claimed, Dispatch, Error, Served};
+use crate::{Apart, Claimed, Dispatch, Error, Served, SharedQueue};
 
 #[async_trait]
 impl Dispatch for RedisQueue {
@@ -48,6 +49,17 @@ impl Dispatch for RedisQueue {
 
     async fn retire(&self, worker: &WorkerId) -> Result<(), Error> {
         timed("retire", retire(self, worker)).await
+    }
+
+    fn apart(&self) -> Option<Apart> {
+        let (options, recent) = (self.options.clone(), Arc::clone(&self.recent));
+        Some(Box::new(|| {
+            let queue = RedisQueue {
+                recent,
+                ..RedisQueue::connect(options)?
+            };
+            Ok(Arc::new(queue) as SharedQueue)
+        }))
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
-use redis::{Client, RedisResult};
+use redis::aio::{PubSub, PubSubSink};
+use redis::{Client, RedisError, RedisResult, Value};
 use scheduler_domain::{Entropy as _, SystemEntropy};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
@@ -21,6 +22,9 @@ use crate::{Error, Hint, Hints};
 
 /// Hints that a slow receiver may be behind before it misses some.
 const CAPACITY: usize = 4_096;
+/// How often the server is asked whether it is still there: a connection on which nobody publishes is silent, and so is one whose
+/// other end is gone.
+const PERIOD: Duration = Duration::from_secs(5);
 /// First and longest pause before connecting again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
@@ -126,14 +130,30 @@ impl Listener {
         })
         .await?;
         self.live.send_replace(true);
-        let mut messages = connection.into_on_message();
-        while let Some(message) = messages.next().await {
-            match codec::read_hint(message.get_payload_bytes()) {
-                // Nobody listening is not a failure.
-                Some(hint) => drop(self.hints.send(hint)),
-                None => debug!("a message that is not a hint was ignored"),
+        let (questions, mut messages) = PubSub::split(connection);
+        let heard = async {
+            while let Some(message) = messages.next().await {
+                match codec::read_hint(message.get_payload_bytes()) {
+                    // Nobody listening is not a failure.
+                    Some(hint) => drop(self.hints.send(hint)),
+                    None => debug!("a message that is not a hint was ignored"),
+                }
+            }
+            Ok(())
+        };
+        tokio::select! {
+            ended = heard => ended,
+            silent = self.silent(questions) => Err(silent),
+        }
+    }
+
+    /// Ends when the server has not answered for as long as a connection may take.
+    async fn silent(&self, mut questions: PubSubSink) -> RedisError {
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            if let Err(error) = within(self.connect_timeout, questions.ping::<Value>()).await {
+                return error;
             }
         }
-        Ok(())
     }
 }

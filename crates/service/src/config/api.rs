@@ -38,6 +38,10 @@ section! {
         max_watchers: usize = 10_000, in 0..=1_000_000;
         /// Largest request taken and largest response sent.
         max_message_bytes: ByteSize = ByteSize::mib(16), in ByteSize::mib(2)..=ByteSize::mib(256);
+        /// Bytes of requests that may be on their way at once, over all connections: what has arrived of requests that are
+        /// not whole yet. One that finds no room is refused with RESOURCE_EXHAUSTED; the first 16 KiB of each are not
+        /// counted. At least twice `max_message_bytes`, and well below the memory that the process may have.
+        max_arriving_bytes: ByteSize = ByteSize::mib(128), in ByteSize::mib(4)..=ByteSize::mib(16 << 10);
         /// Largest header list of a request.
         max_header_bytes: ByteSize = ByteSize::kib(16), in ByteSize::kib(1)..=ByteSize::mib(1);
         /// Longest that a call may take, unless the caller allows less. Streams are exempt.

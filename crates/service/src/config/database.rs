@@ -33,8 +33,11 @@ section! {
         max_connections: u32 = 16, in 1..=1_000;
         /// Connections this process keeps open.
         min_connections: u32 = 2, in 0..=1_000;
-        /// Longest wait for a connection.
+        /// Longest that one try to connect at the start may take.
         connect_timeout: Duration = Duration::from_secs(5), in Duration::from_millis(100)..=Duration::from_mins(5);
+        /// How long a process that starts waits for the database before it ends with an error. Until then it is alive and not
+        /// ready, and says what it waits for. A user or password that the database does not take ends it at once.
+        start_timeout: Duration = Duration::from_mins(1), in Duration::from_millis(100)..=Duration::from_hours(1);
         /// Longest that one statement may take.
         statement_timeout: Duration = Duration::from_secs(10), in Duration::from_millis(100)..=Duration::from_mins(10);
         /// Age at which a connection is replaced, so that new database nodes get their share.

@@ -52,6 +52,11 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        fields: &["api.max_message_bytes", "api.max_arriving_bytes"],
+        demand: "there must be room for two of the largest messages, so that one can always arrive",
+        holds: |c| c.api.max_arriving_bytes.bytes() / 2 >= c.api.max_message_bytes.bytes(),
+    },
+    Rule {
         fields: &["api.page_token_secret"],
         demand: "must have at least 16 characters",
         holds: |c| {

@@ -105,6 +105,23 @@ impl Context {
     }
 }
 
+impl Context {
+    /// What `start` comes to; `None` when the process was told to stop before: what has not begun needs no drain.
+    ///
+    /// # Errors
+    /// What `start` fails with.
+    pub async fn unless_stopped<T, E>(
+        &self,
+        start: impl Future<Output = Result<T, E>>,
+    ) -> Result<Option<T>, E> {
+        self.shutdown
+            .drain_token()
+            .run_until_cancelled(start)
+            .await
+            .transpose()
+    }
+}
+
 impl Background {
     /// Ends it, which is done after everything else.
     pub(super) async fn stop(self) {

@@ -1,6 +1,6 @@
 //! Handing jobs out again.
 
-use scheduler_domain::{Epoch, Outcome, State};
+use scheduler_domain::{Epoch, Job, Outcome, State};
 
 use super::jobs::{
     a_job, at, chosen, finish, forgotten, get, id, lease_expired, released, report, retry, running, submit,
@@ -9,6 +9,14 @@ use super::jobs::{
 use super::{Harness, concurrently};
 use crate::{HandOut, HandOutCause, HandedOut, Jobs as _, Maintenance as _, Verdict, entries};
 
+/// The answer for a job that is as it is now.
+fn again(now: &Job) -> HandedOut {
+    HandedOut::Again {
+        entry: now.entry(),
+        crashes: now.crashes,
+    }
+}
+
 /// Nothing is charged for it.
 pub async fn a_forgotten_job_is_handed_out_under_the_next_epoch(h: &impl Harness) {
     let store = h.store();
@@ -16,7 +24,7 @@ pub async fn a_forgotten_job_is_handed_out_under_the_next_epoch(h: &impl Harness
     store.mark_running(at(2), vec![running(&job)]).await.unwrap();
     let handed_out = store.hand_out(at(60), vec![forgotten(&job)]).await.unwrap();
     let now = get(store, job.id).await;
-    assert_eq!(handed_out, [HandedOut::Again(now.entry())]);
+    assert_eq!(handed_out, [again(&now)]);
     assert_eq!(
         (now.state, now.epoch, now.updated_at),
         (State::Queued, job.epoch.next(), at(60))
@@ -63,7 +71,7 @@ pub async fn a_lost_lease_counts_as_a_crash_and_not_as_an_attempt(h: &impl Harne
         .await
         .unwrap();
     let now = get(store, job.id).await;
-    assert_eq!(handed_out, [HandedOut::Again(now.entry())]);
+    assert_eq!(handed_out, [again(&now)]);
     assert_eq!(
         (now.state, now.epoch, now.attempts, now.crashes),
         (State::Queued, job.epoch.next(), 0, 1)
@@ -94,7 +102,7 @@ pub async fn a_used_up_crash_budget_ends_the_job(h: &impl Harness) {
             .await
             .unwrap();
         assert!(
-            matches!(handed_out.as_slice(), [HandedOut::Again(_)]),
+            matches!(handed_out.as_slice(), [HandedOut::Again { crashes, .. }] if i64::from(*crashes) == i64::from(n)),
             "crash {n}"
         );
     }
@@ -129,7 +137,7 @@ pub async fn a_released_job_is_charged_for_nothing(h: &impl Harness) {
     let job = submit(store, at(0), a_job(1)).await;
     let handed_out = store.hand_out(at(9), vec![released(&job)]).await.unwrap();
     let now = get(store, job.id).await;
-    assert_eq!(handed_out, [HandedOut::Again(now.entry())]);
+    assert_eq!(handed_out, [again(&now)]);
     assert_eq!(
         (now.state, now.epoch, now.attempts, now.crashes),
         (State::Queued, job.epoch.next(), 0, 0)

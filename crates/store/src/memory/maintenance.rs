@@ -49,7 +49,10 @@ impl Maintenance for MemoryStore {
             state.put(job.clone());
             handed_out.push(match job.state {
                 JobState::DeadLetter => HandedOut::DeadLettered(Box::new(job)),
-                _ => HandedOut::Again(job.entry()),
+                _ => HandedOut::Again {
+                    entry: job.entry(),
+                    crashes: job.crashes,
+                },
             });
         }
         Ok(handed_out)

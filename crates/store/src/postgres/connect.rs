@@ -12,6 +12,7 @@ use tracing::warn;
 
 use super::PostgresStore;
 use super::call::Db;
+use super::fault;
 use crate::{DEFAULT_CALL_TIMEOUT, Error};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -25,8 +26,10 @@ pub struct PostgresOptions {
     pub max_connections: u32,
     /// Connections kept open when there is nothing to do.
     pub min_connections: u32,
-    /// How long [`PostgresStore::connect`] keeps trying.
+    /// How long one try to connect at the start may take.
     pub connect_timeout: Duration,
+    /// How long [`PostgresStore::connect`] keeps trying.
+    pub start_timeout: Duration,
     /// Longest that one store call may take, retries and waiting for a connection included.
     pub call_timeout: Duration,
     /// Longest that the database may work on one statement.
@@ -54,7 +57,8 @@ impl Default for PostgresOptions {
             url: "postgres://root@127.0.0.1:26257/scheduler?sslmode=disable".to_owned(),
             max_connections: 8,
             min_connections: 1,
-            connect_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(5),
+            start_timeout: Duration::from_secs(30),
             call_timeout: DEFAULT_CALL_TIMEOUT,
             statement_timeout: DEFAULT_CALL_TIMEOUT,
             max_lifetime: Duration::from_secs(1800),
@@ -70,6 +74,7 @@ impl fmt::Debug for PostgresOptions {
             .field("max_connections", &self.max_connections)
             .field("min_connections", &self.min_connections)
             .field("connect_timeout", &self.connect_timeout)
+            .field("start_timeout", &self.start_timeout)
             .field("call_timeout", &self.call_timeout)
             .field("statement_timeout", &self.statement_timeout)
             .field("max_lifetime", &self.max_lifetime)
@@ -79,12 +84,13 @@ impl fmt::Debug for PostgresOptions {
 }
 
 impl PostgresStore {
-    /// Connects, trying again until [`PostgresOptions::connect_timeout`]: at start-up the database is often the later one.
+    /// Connects, trying again until [`PostgresOptions::start_timeout`]: at start-up the database is often the later one.
     ///
     /// Does not look at the schema; see [`crate::Maintenance::ping`] and [`crate::Maintenance::migrate`].
     ///
     /// # Errors
-    /// [`Error::Refused`] for a URL that cannot be read, [`Error::Unavailable`] when the time is up.
+    /// [`Error::Refused`] for a URL that cannot be read and for a user or password that the database does not take: waiting does not
+    /// mend that. [`Error::Unavailable`] when the time is up.
     pub async fn connect(options: PostgresOptions) -> Result<Self, Error> {
         let refused = |error: sqlx::Error| Error::Refused {
             context: "connect",
@@ -98,7 +104,7 @@ impl PostgresStore {
             ("statement_timeout", statement_timeout),
             ("idle_in_transaction_session_timeout", statement_timeout),
         ]);
-        reach(&bounded, options.connect_timeout).await?;
+        reach(&bounded, options.connect_timeout, options.start_timeout).await?;
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .min_connections(options.min_connections)
@@ -118,15 +124,22 @@ impl PostgresStore {
 }
 
 /// Opens one connection outside the pool, whose own errors say only that it timed out.
-async fn reach(options: &PgConnectOptions, patience: Duration) -> Result<(), Error> {
+async fn reach(options: &PgConnectOptions, longest: Duration, patience: Duration) -> Result<(), Error> {
     let deadline = Instant::now() + patience;
     let mut backoff = Duration::from_millis(50);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let source: BoxError = match tokio::time::timeout(left, PgConnection::connect_with(options)).await {
+        let connecting = PgConnection::connect_with(options);
+        let source: BoxError = match tokio::time::timeout(left.min(longest), connecting).await {
             Ok(Ok(connection)) => {
                 drop(connection.close().await);
                 return Ok(());
+            }
+            Ok(Err(error)) if fault::is_who_we_are(&error) => {
+                return Err(Error::Refused {
+                    context: "connect",
+                    source: error.into(),
+                });
             }
             Ok(Err(error)) => error.into(),
             Err(elapsed) => elapsed.into(),

@@ -112,6 +112,12 @@ pub(super) fn is_missing_table(error: &sqlx::Error) -> bool {
     has_code(error, "42P01")
 }
 
+/// Whether the database does not take this user, or not with this password (`invalid_authorization_specification`,
+/// `invalid_password`).
+pub(super) fn is_who_we_are(error: &sqlx::Error) -> bool {
+    has_code(error, "28000") || has_code(error, "28P01")
+}
+
 fn has_code(error: &sqlx::Error, code: &str) -> bool {
     error
         .as_database_error()

@@ -76,7 +76,10 @@ impl Work for Again<'_> {
             .into_values()
             .map(|row| match dead.remove(&JobId(row.id)) {
                 Some(job) => Ok(HandedOut::DeadLettered(Box::new(job))),
-                None => Ok(HandedOut::Again(row.entry()?)),
+                None => Ok(HandedOut::Again {
+                    crashes: u32::try_from(row.crashes).unwrap_or_default(),
+                    entry: row.entry()?,
+                }),
             })
             .collect()
     }
@@ -119,6 +122,7 @@ struct Changed {
     epoch: i32,
     state: i16,
     attempts: i32,
+    crashes: i32,
     queue: String,
     priority: i16,
     run_at: Timestamp,

@@ -3,6 +3,7 @@
 mod ambiguity;
 mod contention;
 mod corruption;
+mod durability;
 mod migrations;
 mod outage;
 mod plans;

@@ -159,7 +159,7 @@ async fn take(store: &impl Store, life: &Life, step: Step) -> Answer {
             };
             match store.hand_out(now, vec![wish]).await.unwrap().as_slice() {
                 [] => Answer::Nothing,
-                [HandedOut::Again(entry)] => {
+                [HandedOut::Again { entry, .. }] => {
                     assert_eq!(
                         entry.epoch,
                         Epoch(life.asked).next(),

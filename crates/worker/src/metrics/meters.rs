@@ -34,6 +34,7 @@ pub(crate) struct Meters {
     busy: Gauge,
     idle: Gauge,
     buffered: Gauge,
+    stuck: Gauge,
 }
 
 struct ByPriority<M>([M; Priority::ALL.len()]);
@@ -74,6 +75,7 @@ impl Meters {
             busy: gauge!(super::SLOTS, "state" => "busy"),
             idle: gauge!(super::SLOTS, "state" => "idle"),
             buffered: gauge!(super::BUFFERED),
+            stuck: gauge!(super::STUCK),
         }
     }
 
@@ -147,6 +149,12 @@ impl Meters {
     /// So many jobs were given back after they had begun.
     pub(crate) fn handed_back(&self, jobs: usize) {
         self.running.increment(jobs as u64);
+    }
+
+    /// So many attempts cannot be ended.
+    pub(crate) fn stuck(&self, attempts: usize) {
+        self.stuck
+            .set(f64::from(u32::try_from(attempts).unwrap_or(u32::MAX)));
     }
 
     /// How many of the `slots` are busy, and how many jobs wait for one.

@@ -1,29 +1,82 @@
 //! Renews every lease, at each heartbeat.
+//!
+//! On a thread of its own, over a connection of its own: a handler that blocks the threads of the runtime must not cost the jobs of
+//! its neighbours, which are doing well.
 
 use std::sync::Arc;
+use std::thread;
 
+use scheduler_queue::{Apart, SharedQueue};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Shared;
 
 /// Beats until `over`; one that is on its way then is given up.
 pub(super) async fn renew(shared: Arc<Shared>, over: CancellationToken) {
-    over.run_until_cancelled(beat(&shared)).await;
+    if let Some(queue) = shared.session.queue_apart()
+        && let Err(error) = apart(&shared, &over, queue).await
+    {
+        warn!(%error, "heartbeats have no thread of their own: they depend on what handlers do");
+    }
+    over.run_until_cancelled(beat(&shared, None)).await;
 }
 
-async fn beat(shared: &Shared) {
+/// Beats on a thread of its own, until `over`.
+async fn apart(shared: &Arc<Shared>, over: &CancellationToken, queue: Apart) -> anyhow::Result<()> {
+    // However this ends, the thread does too.
+    let over = over.child_token();
+    let _end = over.clone().drop_guard();
+    let (done, ended) = oneshot::channel();
+    let shared = Arc::clone(shared);
+    let work = move || {
+        let beaten = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(anyhow::Error::from);
+        let beaten = beaten.and_then(|runtime: Runtime| {
+            runtime.block_on(async {
+                let queue = queue()?;
+                over.run_until_cancelled(beat(&shared, Some(&queue))).await;
+                anyhow::Ok(())
+            })
+        });
+        // Nobody waits for it any more when the process is on its way out.
+        let _ = done.send(beaten);
+    };
+    // Waited for through the channel, for joining would block.
+    thread::Builder::new().name("heartbeat".to_owned()).spawn(work)?;
+    ended.await?
+}
+
+async fn beat(shared: &Shared, queue: Option<&SharedQueue>) {
     let options = shared.engine.options();
     let mut ticks = interval(options.heartbeat);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
+    let mut still = false;
     loop {
         ticks.tick().await;
         let sent = Instant::now();
+        if shared.turned.stands_still(options.lease) {
+            if !std::mem::replace(&mut still, true) {
+                error!("handlers block every thread of this worker: its jobs are let go");
+            }
+            continue;
+        }
+        still = false;
         let held = shared.held.leases(shared.session.worker());
         // Bounded, so that a call that hangs does not end the heartbeats for ever.
-        let answer = match timeout(options.lease, shared.session.beat(&held)).await {
+        let beating = async {
+            match queue {
+                Some(queue) => shared.session.beat_over(queue, &held).await,
+                None => shared.session.beat(&held).await,
+            }
+        };
+        let answer = match timeout(options.lease, beating).await {
             Ok(Ok(lost)) => Ok(lost),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer for the length of a lease".to_owned()),

@@ -1,6 +1,6 @@
 //! What this worker holds leases on: waiting in its buffer, running, or reported and not yet recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use scheduler_store::{Note, Running};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::attempt::STOP_GRACE;
 use crate::notes::Notes;
 
 /// Why an attempt is told to stop.
@@ -39,13 +40,32 @@ enum Stage {
 
 struct Attempt {
     begun: Instant,
+    /// By then it is ended, if it can be.
+    ends: Instant,
     started_at: Timestamp,
     stop: CancellationToken,
     notes: Notes,
     why: Option<Why>,
 }
 
+impl Attempt {
+    /// Tells the handler to stop; see [`STOP_GRACE`].
+    fn stop(&mut self) {
+        self.ends = self.ends.min(Instant::now() + STOP_GRACE);
+        self.stop.cancel();
+    }
+}
+
 impl Job {
+    fn lease(&self, worker: &WorkerId) -> Lease {
+        Lease {
+            id: self.entry.id,
+            epoch: self.entry.epoch,
+            worker: worker.clone(),
+            since: self.claimed_at,
+        }
+    }
+
     fn attempt(&self) -> Option<&Attempt> {
         match &self.stage {
             Stage::Running(attempt) => Some(attempt),
@@ -56,11 +76,19 @@ impl Job {
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Held(Mutex<HashMap<JobId, Job>>);
+pub(super) struct Held {
+    jobs: Mutex<HashMap<JobId, Job>>,
+    /// Attempts whose jobs are not held any more, and which have their slots all the same.
+    stuck: Mutex<HashSet<(JobId, Epoch)>>,
+}
 
 impl Held {
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_stuck(&self) -> MutexGuard<'_, HashSet<(JobId, Epoch)>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Jobs came into the buffer.
@@ -83,11 +111,12 @@ impl Held {
         }
     }
 
-    /// A job leaves the buffer for a slot, where it will write `notes`. `None` when it is not held any more: do not run it.
+    /// A job leaves the buffer for a slot, where it runs for `timeout` at most, and will write `notes`. `None` when it is not held any more: do not run it.
     pub(super) fn start(
         &self,
         entry: &Entry,
         started_at: Timestamp,
+        timeout: Duration,
         notes: Notes,
     ) -> Option<CancellationToken> {
         let mut held = self.lock();
@@ -97,6 +126,7 @@ impl Held {
         let stop = CancellationToken::new();
         job.stage = Stage::Running(Attempt {
             begun: Instant::now(),
+            ends: Instant::now() + timeout,
             started_at,
             stop: stop.clone(),
             notes,
@@ -107,8 +137,9 @@ impl Held {
 
     /// A job's attempt has ended, but is not recorded. Says whether it was told to stop, and why.
     pub(super) fn end(&self, id: JobId, epoch: Epoch) -> Option<Why> {
+        self.lock_stuck().remove(&(id, epoch));
         let mut held = self.lock();
-        // Replaced by a later hand-out, see `insert`.
+        // Given up, or replaced by a later hand-out, see `insert`.
         let Some(job) = held.get_mut(&id).filter(|job| job.entry.epoch == epoch) else {
             return Some(Why::Unwanted);
         };
@@ -134,8 +165,8 @@ impl Held {
             match held.get_mut(id).map(|job| &mut job.stage) {
                 Some(Stage::Waiting) => drop(held.remove(id)),
                 Some(Stage::Running(attempt)) => {
+                    attempt.stop();
                     attempt.why = Some(Why::Unwanted);
-                    attempt.stop.cancel();
                 }
                 Some(Stage::Ended { .. }) | None => {}
             }
@@ -146,26 +177,34 @@ impl Held {
     pub(super) fn leave(&self) {
         for job in self.lock().values_mut() {
             if let Stage::Running(attempt) = &mut job.stage {
+                attempt.stop();
                 attempt.why.get_or_insert(Why::Leaving);
-                attempt.stop.cancel();
             }
         }
     }
 
+    /// Takes out attempts that go on so long after they should have ended: their handlers block, and cannot be dropped.
+    pub(super) fn give_up(&self, overdue: Duration, worker: &WorkerId) -> Vec<Lease> {
+        let now = Instant::now();
+        let mut held = self.lock();
+        let stuck = held.extract_if(|_, job| {
+            job.attempt()
+                .is_some_and(|attempt| now.saturating_duration_since(attempt.ends) >= overdue)
+        });
+        let given_up: Vec<Lease> = stuck.map(|(_, job)| job.lease(worker)).collect();
+        let stuck = given_up.iter().map(|lease| (lease.id, lease.epoch));
+        self.lock_stuck().extend(stuck);
+        given_up
+    }
+
+    /// How many attempts were given up and have not ended.
+    pub(super) fn stuck(&self) -> usize {
+        self.lock_stuck().len()
+    }
+
     /// Every lease held.
     pub(super) fn leases(&self, worker: &WorkerId) -> Vec<Lease> {
-        let held = self.lock();
-        let leases = held.values().map(
-            |Job {
-                 entry, claimed_at, ..
-             }| Lease {
-                id: entry.id,
-                epoch: entry.epoch,
-                worker: worker.clone(),
-                since: *claimed_at,
-            },
-        );
-        leases.collect()
+        self.lock().values().map(|job| job.lease(worker)).collect()
     }
 
     /// Attempts that have run for `at_least`.
@@ -187,10 +226,11 @@ impl Held {
 
     /// How many attempts run, and how many of them have for `at_least`.
     pub(super) fn running(&self, at_least: Duration) -> (usize, usize) {
+        let stuck = self.stuck();
         let held = self.lock();
         held.values()
             .filter_map(Job::attempt)
-            .fold((0, 0), |(all, long), attempt| {
+            .fold((stuck, stuck), |(all, long), attempt| {
                 (all + 1, long + usize::from(attempt.begun.elapsed() >= at_least))
             })
     }

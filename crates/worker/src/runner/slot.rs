@@ -38,7 +38,12 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     let clock = shared.engine.clock();
     let started_at = clock.now();
     let notes = Notes::after(job.progress.as_ref());
-    let Some(stop) = shared.held.start(&entry, started_at, notes.clone()) else {
+    let timeout = job
+        .spec
+        .options
+        .timeout
+        .unwrap_or(shared.engine.options().default_timeout);
+    let Some(stop) = shared.held.start(&entry, started_at, timeout, notes.clone()) else {
         shared.pace.went(1);
         return;
     };
@@ -47,11 +52,6 @@ async fn run(shared: &Arc<Shared>, taken: Taken, permit: OwnedSemaphorePermit) {
     history::starts(shared.session.worker(), &entry);
     let span = span(shared, &job);
     let payload = std::mem::take(&mut job.spec.payload);
-    let timeout = job
-        .spec
-        .options
-        .timeout
-        .unwrap_or(shared.engine.options().default_timeout);
     let stops = Stops {
         asked: &stop,
         forced: &shared.forced,

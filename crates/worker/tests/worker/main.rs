@@ -7,11 +7,14 @@
 )]
 
 mod attempts;
+mod blocked;
 mod cancel;
 mod drain;
 mod faulty;
 mod heartbeat;
 mod outage;
+mod poison;
 mod pool;
+mod process;
 mod progress;
 mod world;

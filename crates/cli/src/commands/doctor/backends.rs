@@ -11,16 +11,23 @@ use super::Check;
 /// Longest that a backend may keep us waiting.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Whether the database answers, and with the schema that this build needs.
-pub(super) async fn database(url: String) -> Check {
+/// Whether the database answers, with the schema that this build needs, and keeps what it acknowledges.
+pub(super) async fn database(url: String) -> Vec<Check> {
     let options = PostgresOptions {
-        connect_timeout: PATIENCE,
+        start_timeout: PATIENCE,
         call_timeout: PATIENCE,
         ..PostgresOptions::new(url)
     };
-    let looked = async { PostgresStore::connect(options).await?.ping().await };
-    match looked.await {
-        Ok(()) => Check::ok("database", "answers, and its schema is up to date"),
+    let looked = async {
+        let store = PostgresStore::connect(options).await?;
+        store.ping().await?;
+        store.weaknesses().await
+    };
+    let check = match looked.await {
+        Ok(off) => {
+            let answers = Check::ok("database", "answers, and its schema is up to date");
+            return [answers].into_iter().chain(durability(&off)).collect();
+        }
         Err(error @ Error::Schema { .. }) => {
             Check::failed("database", error.to_string(), "tsctl migrate --database-url URL")
         }
@@ -29,7 +36,21 @@ pub(super) async fn database(url: String) -> Check {
             in_full(&error),
             "is it running, and are user and name right? try: psql URL -c 'SELECT 1'",
         ),
-    }
+    };
+    vec![check]
+}
+
+/// A warning when settings are off that must not be.
+fn durability(off: &[String]) -> Option<Check> {
+    let first = off.first()?;
+    Some(Check::warning(
+        "durability",
+        format!(
+            "the database may lose acknowledged jobs when its machine fails: {} off",
+            off.join(", ")
+        ),
+        format!("psql URL -c 'ALTER SYSTEM SET {first} = on', and the same for the others; then reload it"),
+    ))
 }
 
 /// Whether Redis answers.

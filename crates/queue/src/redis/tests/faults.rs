@@ -214,6 +214,31 @@ async fn hints_flow_again_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_subscription_whose_server_has_fallen_silent_does_not_count_as_one() {
+    let Some(server) = Server::start().await else {
+        return;
+    };
+    let queue = server.queue();
+    let mut hints = queue.subscribe().await.unwrap();
+    server.signal("-STOP");
+    eventually(async || match queue.subscribe().await {
+        Ok(_) => Err("still taken for one that hears"),
+        Err(_) => Ok(()),
+    })
+    .await;
+    server.signal("-CONT");
+    let got = timeout(Duration::from_secs(10), async {
+        loop {
+            let _ = queue.publish(Hint::Cancelled(id(1))).await;
+            if let Ok(hint) = timeout(Duration::from_millis(50), hints.recv()).await {
+                return hint;
+            }
+        }
+    });
+    assert_eq!(got.await.unwrap().unwrap(), Hint::Cancelled(id(1)));
+}
+
+#[tokio::test]
 async fn rubbish_on_the_channel_does_not_end_the_subscription() {
     let Some(server) = Server::start().await else {
         return;

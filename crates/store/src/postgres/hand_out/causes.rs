@@ -14,7 +14,7 @@ use crate::{HandOut, HandOutCause};
 macro_rules! returning {
     () => {
         " WHERE jobs.shard = d.shard AND jobs.id = d.id AND jobs.epoch = d.epoch AND jobs.state IN (1, 2, 6, 8)
-          RETURNING jobs.id, d.epoch AS was, jobs.epoch, jobs.state, jobs.attempts, jobs.queue, jobs.priority, jobs.run_at"
+          RETURNING jobs.id, d.epoch AS was, jobs.epoch, jobs.state, jobs.attempts, jobs.crashes, jobs.queue, jobs.priority, jobs.run_at"
     };
 }
 

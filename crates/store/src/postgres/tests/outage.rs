@@ -136,7 +136,7 @@ async fn a_caller_that_stops_waiting_leaves_no_transaction_behind() {
 #[tokio::test]
 async fn a_database_that_is_not_there_is_unavailable_in_good_time() {
     let options = PostgresOptions {
-        connect_timeout: Duration::from_millis(300),
+        start_timeout: Duration::from_millis(300),
         ..PostgresOptions::new("postgres://nobody@127.0.0.1:1/none?sslmode=disable")
     };
     let begun = Instant::now();
