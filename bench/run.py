@@ -746,7 +746,7 @@ def manifest(options):
             "PostgreSQL": output("psql", "--version").split(" ", 2)[-1],
             "Redis": (re.search(r"v=(\S+)", output("redis-server", "--version")) or [None, "?"])[1],
             "Node.js": output(peers.node(), "--version"),
-            "Go": output("go", "version").removeprefix("go version "),
+            "Go": output(peers.go(), "version").removeprefix("go version "),
             "Rust": output("rustc", "--version"),
             "Python": sys.version.split()[0],
         },
