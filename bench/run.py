@@ -342,6 +342,10 @@ class Bench:
         self.fixed.update(env)
         if self.peer.ours:
             self.start_api()
+        if self.peer.server:
+            self.fixed["SERVER_PORT"] = free_port()
+            self.server = self.spawn(self.peer.server)
+            until(self.server.ready, 120, "its server")
         self.spawn([*self.peer.command, "setup"]).result(60)
 
     def start_api(self):
@@ -438,7 +442,7 @@ class Bench:
         """Whether the peer's own record says that all are finished."""
         peer = self.peer
         if peer.open_sql:
-            return self.services.psql.number(peer.open_sql) == 0
+            return self.services.psql.number(peer.open_sql.replace("$N", str(jobs))) == 0
         *command, wanted = peer.done_redis
         answer = self.services.redis.ask(*command)
         if peer.name.startswith("celery"):
@@ -481,13 +485,15 @@ class Bench:
             found["api"] = [self.api.pid]
             if self.envoy:
                 found["envoy"] = [self.envoy.pid]
+        if self.peer.server:
+            found["server"] = [self.server.pid]
         return found
 
     def spent(self):
         return {role: sum(cpu(pid) for pid in pids) for role, pids in self.roles().items()}
 
     def rss(self):
-        wanted = ("worker", "api", "envoy")
+        wanted = ("worker", "api", "envoy", "server")
         found = {role: sum(map(peak_rss, pids)) for role, pids in self.roles().items() if role in wanted}
         if self.peer.uses_redis:
             found["redis"] = round(self.services.redis.info("used_memory_peak") / 2**20, 1)
@@ -658,6 +664,8 @@ def crash(bench, options):
 def delayed(bench, options):
     """Jobs all due at the same moment, enqueued before it while the workers wait: how late they start."""
     jobs = max(100, int(options.delayed * bench.peer.share))
+    if bench.peer.delayed_most:
+        jobs = min(jobs, bench.peer.delayed_most)
     stamps = os.path.join(options.out, f"stamps-{bench.peer.name}")
     with contextlib.suppress(FileNotFoundError):
         os.remove(stamps)
@@ -746,7 +754,7 @@ def manifest(options):
             "PostgreSQL": output("psql", "--version").split(" ", 2)[-1],
             "Redis": (re.search(r"v=(\S+)", output("redis-server", "--version")) or [None, "?"])[1],
             "Node.js": output(peers.node(), "--version"),
-            "Go": output("go", "version").removeprefix("go version "),
+            "Go": output(peers.go(), "version").removeprefix("go version "),
             "Rust": output("rustc", "--version"),
             "Python": sys.version.split()[0],
         },
