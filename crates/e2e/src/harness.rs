@@ -6,12 +6,14 @@
 //! - `HISTORY_SINK`: the socket of the effects;
 //! - `HARNESS_GATES`: `store.submit:after=abort, queue.ack:before=hang, store.finish:before=sleep:500`;
 //! - `HARNESS_REPLAYS`: `store.finish, queue.ack`: calls that are carried out a second time, now or seconds later;
+//! - `HARNESS_FAIL_EVERY`: every so manyth read of jobs fails at once;
 //! - `HARNESS_STOP_EVERY`: every so manyth attempt the process stops itself between the look at its lease and its effect (SIGSTOP);
 //! - `HARNESS_BUG`: the bug's name.
 //!
 //! All of it is in this crate alone, so nothing of it can be in what is shipped.
 
 mod bug;
+mod failures;
 mod gates;
 mod handlers;
 mod queue;
@@ -30,6 +32,7 @@ use scheduler_service::run::{Context, run_observed};
 use crate::history::{Listener, Recorder, WorkerName};
 pub use bug::Bug;
 use bug::Planted;
+use failures::Failures;
 pub use gates::Gates;
 use replays::Replays;
 
@@ -40,6 +43,7 @@ struct Harness {
     sink: Option<PathBuf>,
     gates: Gates,
     replays: Replays,
+    failures: Failures,
     stop_every: Option<u64>,
     bug: Option<(Bug, String)>,
 }
@@ -91,9 +95,13 @@ impl Harness {
         let gates = Gates::parse(&variable("HARNESS_GATES").unwrap_or_default()).context("HARNESS_GATES")?;
         let replays = Replays::parse(&variable("HARNESS_REPLAYS").unwrap_or_default(), seed)
             .context("HARNESS_REPLAYS")?;
-        let stop_every =
-            variable("HARNESS_STOP_EVERY").map(|text| text.parse().context("HARNESS_STOP_EVERY"));
-        let stop_every = stop_every.transpose()?;
+        let every = |name: &'static str| {
+            variable(name)
+                .map(|text| text.parse::<u64>().context(name))
+                .transpose()
+        };
+        let stop_every = every("HARNESS_STOP_EVERY")?;
+        let failures = Failures::new(every("HARNESS_FAIL_EVERY")?);
         let bug = match variable("HARNESS_BUG") {
             None => None,
             Some(name) => Some((name.parse().context("HARNESS_BUG")?, needed("DATABASE_URL")?)),
@@ -104,6 +112,7 @@ impl Harness {
             sink: variable("HISTORY_SINK").map(PathBuf::from),
             gates,
             replays,
+            failures,
             stop_every,
             bug,
         })
@@ -129,6 +138,7 @@ impl Harness {
                 store,
                 gates: Arc::clone(&gates),
                 replays: self.replays.clone(),
+                failures: self.failures.clone(),
                 planted: planted.clone(),
             }),
             queue: Arc::new(queue::Between {

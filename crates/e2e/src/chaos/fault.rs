@@ -145,7 +145,7 @@ faults! {
     F49_calls_repeated Processes => callers::repeat;
     F50_names_change Processes alone => names::change;
     F51_gateway_killed Processes => processes::gateway_killed;
-    F52_hosts_fail Backends => gateway::hosts_fail;
+    F52_hosts_fail Processes alone => gateway::hosts_fail;
     F53_connections_age Processes alone => gateway::connections_age;
     F54_streams_cut Processes alone => gateway::streams_cut;
     F55_clock_ahead Processes alone => clock::ahead;

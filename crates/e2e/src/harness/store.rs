@@ -9,6 +9,7 @@ use scheduler_store::{
     Maintenance, Note, Page, Purged, Redriven, Report, Running, SharedStore, Submitted, Verdict,
 };
 
+use super::failures::Failures;
 use super::replays::Replays;
 use super::{Gates, Planted};
 
@@ -17,6 +18,7 @@ pub(super) struct Between {
     pub(super) store: SharedStore,
     pub(super) gates: Arc<Gates>,
     pub(super) replays: Replays,
+    pub(super) failures: Failures,
     pub(super) planted: Option<Arc<Planted>>,
 }
 
@@ -39,6 +41,7 @@ impl Jobs for Between {
     }
 
     async fn get(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, Error> {
+        self.failures.meet()?;
         self.gates.around("store.get", self.store.get(ids)).await
     }
 

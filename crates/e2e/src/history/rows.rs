@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use scheduler_domain::State;
+use sqlx::postgres::PgPoolOptions;
 use sqlx::types::Uuid;
 use sqlx::{Executor as _, PgPool};
 
@@ -65,7 +66,14 @@ impl Rows {
     /// # Errors
     /// The database refuses.
     pub async fn record(database: &str) -> Result<Self> {
-        let pool = PgPool::connect(database).await?;
+        // A look is no part of what conflicts are about.
+        let options = PgPoolOptions::new().after_connect(|connection, _| {
+            Box::pin(async move {
+                let level = "SET default_transaction_isolation TO 'read committed'";
+                connection.execute(level).await.map(drop)
+            })
+        });
+        let pool = options.connect(database).await?;
         pool.execute(RECORDER).await.context("creating the trigger")?;
         Ok(Self(pool))
     }

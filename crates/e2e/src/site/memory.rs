@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 /// Where cgroups are found: version 1 keeps memory in a tree of its own, version 2 has one tree.
-const TREES: [(&str, &str, &str, &str); 2] = [
+const TREES: [(&str, &str, &str); 2] = [
     (
         "/sys/fs/cgroup/memory",
         "memory.limit_in_bytes",
         "memory.oom_control",
-        "-1",
     ),
-    ("/sys/fs/cgroup", "memory.max", "memory.events", "max"),
+    ("/sys/fs/cgroup", "memory.max", "memory.events"),
 ];
 
 /// A memory cgroup; removed when dropped, when the processes in it have ended. Only who may write the tree can have one.
@@ -21,7 +20,6 @@ pub struct MemoryGroup {
     folder: PathBuf,
     limit: &'static str,
     events: &'static str,
-    unlimited: &'static str,
 }
 
 impl MemoryGroup {
@@ -30,14 +28,13 @@ impl MemoryGroup {
     /// # Errors
     /// No tree can be written.
     pub fn create(name: &str) -> Result<Self> {
-        let made = TREES.into_iter().find_map(|(tree, limit, events, unlimited)| {
+        let made = TREES.into_iter().find_map(|(tree, limit, events)| {
             let folder = Path::new(tree).join(format!("{name}-{}", std::process::id()));
             std::fs::create_dir(&folder).ok()?;
             let group = Self {
                 folder,
                 limit,
                 events,
-                unlimited,
             };
             // Version 2 may not have given this tree its memory.
             group.folder.join(limit).exists().then_some(group)
@@ -59,14 +56,6 @@ impl MemoryGroup {
     /// The kernel refuses.
     pub fn limit(&self, bytes: u64) -> Result<()> {
         self.write(self.limit, &bytes.to_string())
-    }
-
-    /// As much as there is.
-    ///
-    /// # Errors
-    /// The kernel refuses.
-    pub fn unlimit(&self) -> Result<()> {
-        self.write(self.limit, self.unlimited)
     }
 
     /// How many of its processes were killed because it was full.

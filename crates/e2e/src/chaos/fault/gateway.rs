@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use futures::future::join_all;
-use scheduler_client::{JobRequest, State};
+use scheduler_client::{Client, ClientOptions, JobRequest, State};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::rest;
 use crate::history::RecordingClient;
-use crate::proxy::{On, Proxy, Trouble};
-use crate::site::{Role, Site};
+use crate::site::{Launch, Member, Role, Site};
 use crate::{Dice, answering};
 
 /// Callers that read at the same time: so many that a fifth of their calls is more than the retries that are always allowed.
@@ -56,10 +55,11 @@ async fn through(site: &Site, dice: &Dice, changes: &[(&str, &str)], counter: &s
     site.envoy.launch_with(changes)?;
     answering(site.envoy.port).await?;
     let client = site.caller("watches").await?;
+    let patient = Client::connect(ClientOptions::new(site.gateway())).await?;
     let until = Instant::now() + dice.within(Duration::from_secs(8)..Duration::from_secs(12));
     let (watched, called) = tokio::join!(
         join_all((0..20).map(|_| watching(client.another(), dice))),
-        join_all((0..4).map(|_| calling(&client, dice, until)))
+        join_all((0..4).map(|_| calling(&patient, dice, until)))
     );
     let counted = site.envoy.stat(counter).await?;
     site.envoy.kill()?;
@@ -106,15 +106,15 @@ async fn watching(mut client: RecordingClient, dice: &Dice) -> Result<()> {
     Ok(())
 }
 
-/// How many calls it made, and what those that failed were told.
-async fn calling(client: &RecordingClient, dice: &Dice, until: Instant) -> (u64, Vec<String>) {
+/// How many calls it made, and what those that failed were told. A client as it is given to users: what a connection that ends leaves
+/// open it asks again.
+async fn calling(client: &Client, dice: &Dice, until: Instant) -> (u64, Vec<String>) {
     let (mut calls, mut failed) = (0, Vec::new());
     while Instant::now() < until {
-        let mut caller = client.another();
         calls += 2;
-        match caller.submit(JobRequest::new("noop")).await {
+        match client.submit(JobRequest::new("noop")).await {
             Ok(submitted) => {
-                if let Err(error) = caller.get(&submitted.job_id).await {
+                if let Err(error) = client.get(&submitted.job_id).await {
                     failed.push(format!("get: {error}"));
                 }
             }
@@ -125,32 +125,40 @@ async fn calling(client: &RecordingClient, dice: &Dice, until: Instant) -> (u64,
     (calls, failed)
 }
 
-/// One API fails half of its calls; then all of them fail all reads. The gateway's retries must not multiply what is asked of them.
+/// One API fails half of its reads; then all of them fail all. The gateway's retries must not multiply what is asked of them.
 pub(super) async fn hosts_fail(site: &Site, dice: &Dice) -> Result<()> {
-    let links: Vec<&Proxy> = site.of(Role::Api).map(|member| &member.database).collect();
-    if let Some(link) = dice.pick(&links) {
-        link.statements()
-            .one_in(2, On::Any, Trouble::Refuse("08006"), u64::MAX);
-    }
+    let apis: Vec<&Member> = site.of(Role::Api).collect();
+    let one = *dice.pick(&apis).context("a site has APIs")?;
+    one.restart_as(failing(2)).await?;
     rest(dice, 3_000, 5_000).await;
-    site.database_links().for_each(Proxy::heal);
-
     let client = site.caller("reads").await?;
     let id = client.another().submit(JobRequest::new("noop")).await?.job_id;
-    for link in &links {
-        link.statements()
-            .always(On::Named("store.get"), Trouble::Refuse("08006"));
+    for api in &apis {
+        api.restart_as(failing(1)).await?;
     }
+    let told = many_read(site, dice, &client, &id).await;
+    for api in &apis {
+        api.restart().await?;
+    }
+    told
+}
+
+/// So many of its reads fail: each, one of two.
+fn failing(every: u64) -> Launch {
+    Launch::with(&[("HARNESS_FAIL_EVERY", every.to_string())])
+}
+
+/// Reads, and compares what was asked of the gateway with what it asked of the APIs.
+async fn many_read(site: &Site, dice: &Dice, client: &RecordingClient, id: &str) -> Result<()> {
     let before = Counters::read(site).await?;
     let until = Instant::now() + dice.within(Duration::from_secs(6)..Duration::from_secs(9));
     join_all((0..READERS).map(|_| async {
         while Instant::now() < until {
-            let _ = client.another().get(&id).await;
+            let _ = client.another().get(id).await;
         }
     }))
     .await;
     let after = Counters::read(site).await?;
-    site.database_links().for_each(Proxy::heal);
 
     let asked = after.asked - before.asked;
     let attempts = after.attempts - before.attempts;

@@ -5,6 +5,7 @@ use std::io::{PipeReader, PipeWriter, Write as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use futures::future::join_all;
 
 use super::rest;
 use crate::chaos::run::serves;
@@ -39,9 +40,9 @@ where
 {
     // As much as there is to be said.
     let chatty = [("LOG_LEVEL", "debug".to_owned())];
+    all_end_well(site).await?;
     for member in &site.members {
         let (out, error) = (into()?, into()?);
-        ends_well(member).await?;
         member.launch_again_as(Launch {
             says: Some((out.into(), error.into())),
             ..Launch::with(&chatty)
@@ -60,16 +61,18 @@ where
             .context("no job ran after a while in which nobody read what processes wrote")
     };
     let held = held.await;
-    let mut ended = Ok(());
-    for member in &site.members {
-        ended = ended.and(ends_well(member).await);
-        member.launch_again()?;
-    }
+    let ended = all_end_well(site).await;
+    site.members.iter().try_for_each(Member::launch_again)?;
     held?;
     ended?;
     site.notes
         .add("processes whose log was stalled", site.members.len() as u64);
     Ok(())
+}
+
+async fn all_end_well(site: &Site) -> Result<()> {
+    let ended = join_all(site.members.iter().map(ends_well)).await;
+    ended.into_iter().collect()
 }
 
 async fn ends_well(member: &Member) -> Result<()> {

@@ -3,7 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use scheduler_client::{JobRequest, Priority};
 use tokio::time::Instant;
 
 use super::rest;
@@ -16,6 +17,8 @@ const GRACE: Duration = Duration::from_secs(20);
 const PAST_LEASE: (u64, u64) = (4_000, 7_000);
 /// By then what a worker held that stands still was handed out again, unless it held nothing.
 const RECLAIMED: Duration = Duration::from_secs(15);
+/// Blanks around a payload.
+const LARGE: usize = 700_000;
 /// Under load, a process that gets no more memory is killed within this.
 const STARVES: Duration = Duration::from_secs(60);
 
@@ -160,20 +163,26 @@ pub(super) async fn gateway_killed(site: &Site, dice: &Dice) -> Result<()> {
 
 /// The kernel kills it because its group has no more memory.
 pub(super) async fn out_of_memory(site: &Site, dice: &Dice) -> Result<()> {
+    let client = site.caller("large").await?;
+    let large = JobRequest::new("sleep")
+        .payload_json(format!(r#"{{"ms":1}}{}"#, " ".repeat(LARGE)))
+        .priority(Priority::Critical);
     for role in [Role::Worker, Role::Api] {
         let group = MemoryGroup::create("scheduler-chaos")?;
         let member = one(site, role, dice)?;
         let id = member.id().context("it runs")?;
         // What it has already is not counted, so this is what it may get besides: nothing to speak of.
         group.take(id)?;
-        group.limit(256 << 10)?;
+        group.limit(64 << 10)?;
         let since = Instant::now();
         while group.killed()? == 0 {
-            ensure!(
-                since.elapsed() < STARVES,
-                "{} still has memory after {STARVES:?}",
-                member.name
-            );
+            // What is there already is used again; this needs new memory, wherever it comes through.
+            let _ = client.another().submit(large.clone()).await;
+            if since.elapsed() > STARVES {
+                // A group goes when nobody is in it.
+                member.kill()?;
+                bail!("{} still had memory after {STARVES:?}", member.name);
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         site.notes.add(format!("killed for its memory: {role:?}"), 1);
