@@ -2,7 +2,7 @@
 # Faults under load: a whole site of its own (three APIs behind Envoy, three workers, PostgreSQL, Redis, a chaos proxy in every
 # link) is mistreated while clients submit, read and cancel; then it heals, drains, and everything is accounted for.
 #
-#   ci/chaos.sh [--release] [--for 10m] [--only F17]… [--seed N] [--list] [--out FOLDER]
+#   ci/chaos.sh [--release] [--for 10m] [--only F17]… [--seed N] [--due JOBS] [--list] [--out FOLDER]
 #
 # Without --only, faults are drawn from all. A seed repeats the schedule, not the timing of threads. The history of the run is
 # judged by the invariants of docs/RELIABILITY.md. Not 0 when one was violated, and when the run did not reach what it has to in

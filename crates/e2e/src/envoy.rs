@@ -16,6 +16,8 @@ const COMPOSED: &str = include_str!("../../../compose/envoy.yaml");
 /// An Envoy; ends when dropped.
 #[derive(Debug)]
 pub struct Envoy {
+    /// What it is configured with, but for its ports the one of `compose.yaml`.
+    config: String,
     /// Where it takes gRPC on the loopback interface.
     pub port: u16,
     /// Where it tells about itself.
@@ -50,9 +52,8 @@ impl Envoy {
             )?;
         }
         let folder = TempDir::new()?;
-        let path = folder.path().join("envoy.yaml");
-        std::fs::write(&path, config).context("envoy.yaml")?;
         let envoy = Self {
+            config,
             port,
             admin,
             program: settings.envoy.clone(),
@@ -68,15 +69,33 @@ impl Envoy {
     /// # Errors
     /// It does not answer, or knows of no such API.
     pub async fn health(&self, api: u16) -> Result<String> {
-        let mut admin = TcpStream::connect(("127.0.0.1", self.admin)).await?;
-        admin
-            .write_all(b"GET /clusters HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")
-            .await?;
-        let mut answer = String::new();
-        admin.read_to_string(&mut answer).await?;
+        let answer = self.ask("/clusters").await?;
         let before = format!("api::127.0.0.1:{api}::health_flags::");
         let flags = answer.lines().find_map(|line| line.strip_prefix(before.as_str()));
         Ok(flags.with_context(|| format!("no API on {api}"))?.to_owned())
+    }
+
+    /// What it has counted under this name since it was started, such as `cluster.api.upstream_rq_total`.
+    ///
+    /// # Errors
+    /// It does not answer, or counts nothing of the kind.
+    pub async fn stat(&self, name: &str) -> Result<u64> {
+        let answer = self.ask("/stats").await?;
+        let before = format!("{name}: ");
+        let value = answer.lines().find_map(|line| line.strip_prefix(before.as_str()));
+        Ok(value
+            .with_context(|| format!("no counter {name}"))?
+            .trim()
+            .parse()?)
+    }
+
+    async fn ask(&self, path: &str) -> Result<String> {
+        let mut admin = TcpStream::connect(("127.0.0.1", self.admin)).await?;
+        let asked = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        admin.write_all(asked.as_bytes()).await?;
+        let mut answer = String::new();
+        admin.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 
     /// Starts it again after [`Envoy::kill`], on the same port.
@@ -84,10 +103,25 @@ impl Envoy {
     /// # Errors
     /// It cannot be started.
     pub fn launch(&self) -> Result<()> {
+        self.launch_with(&[])
+    }
+
+    /// As [`Envoy::launch`], with these parts of its configuration replaced.
+    ///
+    /// # Errors
+    /// A part is not there, or it cannot be started.
+    pub fn launch_with(&self, changes: &[(&str, &str)]) -> Result<()> {
+        let mut config = self.config.clone();
+        for (from, to) in changes {
+            ensure!(config.contains(from), "the gateway's configuration has no {from}");
+            config = config.replace(from, to);
+        }
+        let path = self.folder.path().join("envoy.yaml");
+        std::fs::write(&path, config).context("envoy.yaml")?;
         let process = Process::start(
             Command::new(&self.program)
                 .arg("--config-path")
-                .arg(self.folder.path().join("envoy.yaml"))
+                .arg(path)
                 .args([
                     "--disable-hot-restart",
                     "--concurrency",

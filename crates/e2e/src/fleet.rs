@@ -1,5 +1,6 @@
 //! API and worker processes on a database and a Redis name space of their own.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -50,6 +51,13 @@ impl Fleet {
             database: format!("{before}/{name}{after}"),
             key_prefix: format!("{name}:"),
         })
+    }
+
+    /// The same system, whose programs are those of another folder.
+    #[must_use]
+    pub fn of(mut self, bin: PathBuf) -> Self {
+        self.settings.bin = bin;
+        self
     }
 
     /// Brings the schema up to date, as the chart's Job does.

@@ -5,14 +5,19 @@
 //! - `HISTORY_EVENTS`, `HISTORY_RUN`, `HISTORY_SEED`, `POD_NAME`: where events are written, and in whose name;
 //! - `HISTORY_SINK`: the socket of the effects;
 //! - `HARNESS_GATES`: `store.submit:after=abort, queue.ack:before=hang, store.finish:before=sleep:500`;
+//! - `HARNESS_REPLAYS`: `store.finish, queue.ack`: calls that are carried out a second time, now or seconds later;
+//! - `HARNESS_FAIL_EVERY`: every so manyth read of jobs fails at once;
+//! - `HARNESS_STOP_EVERY`: every so manyth attempt the process stops itself between the look at its lease and its effect (SIGSTOP);
 //! - `HARNESS_BUG`: the bug's name.
 //!
 //! All of it is in this crate alone, so nothing of it can be in what is shipped.
 
 mod bug;
+mod failures;
 mod gates;
 mod handlers;
 mod queue;
+mod replays;
 mod store;
 
 use std::path::PathBuf;
@@ -27,7 +32,9 @@ use scheduler_service::run::{Context, run_observed};
 use crate::history::{Listener, Recorder, WorkerName};
 pub use bug::Bug;
 use bug::Planted;
+use failures::Failures;
 pub use gates::Gates;
+use replays::Replays;
 
 /// What a process of the harness is told.
 struct Harness {
@@ -35,6 +42,9 @@ struct Harness {
     worker: WorkerName,
     sink: Option<PathBuf>,
     gates: Gates,
+    replays: Replays,
+    failures: Failures,
+    stop_every: Option<u64>,
     bug: Option<(Bug, String)>,
 }
 
@@ -54,8 +64,7 @@ pub fn worker() -> ExitCode {
     start("harness-worker", Role::Worker, async |harness, context| {
         context.serve_side_port().await?;
         let engine = harness.engine(&context).await?;
-        let registry =
-            handlers::registry(&harness.recorder, &harness.worker, harness.sink.as_deref()).await?;
+        let registry = handlers::registry(&harness).await?;
         scheduler_worker::run_engine(context, registry, engine).await
     })
 }
@@ -84,6 +93,15 @@ impl Harness {
         let seed = needed("HISTORY_SEED")?.parse().context("HISTORY_SEED")?;
         let recorder = Recorder::open(&events, &needed("HISTORY_RUN")?, seed, &needed("POD_NAME")?)?;
         let gates = Gates::parse(&variable("HARNESS_GATES").unwrap_or_default()).context("HARNESS_GATES")?;
+        let replays = Replays::parse(&variable("HARNESS_REPLAYS").unwrap_or_default(), seed)
+            .context("HARNESS_REPLAYS")?;
+        let every = |name: &'static str| {
+            variable(name)
+                .map(|text| text.parse::<u64>().context(name))
+                .transpose()
+        };
+        let stop_every = every("HARNESS_STOP_EVERY")?;
+        let failures = Failures::new(every("HARNESS_FAIL_EVERY")?);
         let bug = match variable("HARNESS_BUG") {
             None => None,
             Some(name) => Some((name.parse().context("HARNESS_BUG")?, needed("DATABASE_URL")?)),
@@ -93,6 +111,9 @@ impl Harness {
             worker: WorkerName::default(),
             sink: variable("HISTORY_SINK").map(PathBuf::from),
             gates,
+            replays,
+            failures,
+            stop_every,
             bug,
         })
     }
@@ -113,8 +134,19 @@ impl Harness {
         };
         let gates = Arc::new(self.gates.clone());
         let between = Backends {
-            store: Arc::new(store::Between::new(store, Arc::clone(&gates), planted.clone())),
-            queue: Arc::new(queue::Between::new(queue, gates, planted)),
+            store: Arc::new(store::Between {
+                store,
+                gates: Arc::clone(&gates),
+                replays: self.replays.clone(),
+                failures: self.failures.clone(),
+                planted: planted.clone(),
+            }),
+            queue: Arc::new(queue::Between {
+                queue,
+                gates,
+                replays: self.replays.clone(),
+                planted,
+            }),
         };
         Ok(between.engine(config))
     }

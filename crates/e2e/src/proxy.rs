@@ -16,6 +16,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,11 +42,15 @@ pub enum Door {
 /// How a proxy is told, shared by its connections.
 #[derive(Debug)]
 pub(crate) struct Switches {
+    /// Whom new connections are carried to.
+    server: watch::Sender<SocketAddr>,
     door: watch::Sender<Door>,
     toward_server: watch::Sender<Shape>,
     toward_client: watch::Sender<Shape>,
     /// Raised to reset every connection that is open.
     cuts: watch::Sender<u64>,
+    /// Connections so far.
+    taken: AtomicU64,
     statements: Statements,
     dice: Dice,
 }
@@ -63,6 +68,8 @@ pub enum Protocol {
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
+    /// Whom it is in front of, wherever it leads for a while.
+    server: SocketAddr,
     switches: Arc<Switches>,
     _accepting: JoinSet<()>,
 }
@@ -73,20 +80,36 @@ impl Proxy {
     /// # Errors
     /// No port is free.
     pub async fn start(server: SocketAddr, protocol: Protocol, seed: u64) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.context("chaos proxy")?;
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), server, protocol, seed).await
+    }
+
+    /// As [`Proxy::start`], at this address.
+    ///
+    /// # Errors
+    /// Somebody listens there.
+    pub async fn start_at(
+        address: SocketAddr,
+        server: SocketAddr,
+        protocol: Protocol,
+        seed: u64,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind(address).await.context("chaos proxy")?;
         let port = listener.local_addr()?.port();
         let switches = Arc::new(Switches {
+            server: watch::Sender::new(server),
             door: watch::Sender::default(),
             toward_server: watch::Sender::default(),
             toward_client: watch::Sender::default(),
             cuts: watch::Sender::default(),
+            taken: AtomicU64::new(0),
             statements: Statements::default(),
             dice: Dice::new(seed),
         });
         let mut accepting = JoinSet::new();
-        accepting.spawn(accept(listener, server, protocol, Arc::clone(&switches)));
+        accepting.spawn(accept(listener, protocol, Arc::clone(&switches)));
         Ok(Self {
             port,
+            server,
             switches,
             _accepting: accepting,
         })
@@ -96,6 +119,12 @@ impl Proxy {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections have come, whatever became of them.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.switches.taken.load(Ordering::Relaxed)
     }
 
     /// How bytes travel in this direction from now on.
@@ -118,6 +147,11 @@ impl Proxy {
         self.switches.door.send_replace(door);
     }
 
+    /// Whom new connections are carried to from now on, until [`Proxy::heal`]. Those that are open stay where they are: see [`Proxy::cut`].
+    pub fn lead_to(&self, server: SocketAddr) {
+        self.switches.server.send_replace(server);
+    }
+
     /// Resets every connection that is open, on both sides.
     pub fn cut(&self) {
         self.switches.cuts.send_modify(|cuts| *cuts += 1);
@@ -138,6 +172,7 @@ impl Proxy {
 
     /// Behaves as a proxy should, from now on.
     pub fn heal(&self) {
+        self.lead_to(self.server);
         self.door(Door::Open);
         self.shape_both(Shape::default());
         self.switches.statements.clear();
@@ -145,7 +180,7 @@ impl Proxy {
 }
 
 /// Accepts until dropped; its connections end with it.
-async fn accept(listener: TcpListener, server: SocketAddr, protocol: Protocol, switches: Arc<Switches>) {
+async fn accept(listener: TcpListener, protocol: Protocol, switches: Arc<Switches>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -154,12 +189,13 @@ async fn accept(listener: TcpListener, server: SocketAddr, protocol: Protocol, s
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             continue;
         };
-        connections.spawn(serve(client, server, protocol, Arc::clone(&switches)));
+        switches.taken.fetch_add(1, Ordering::Relaxed);
+        connections.spawn(serve(client, protocol, Arc::clone(&switches)));
     }
 }
 
 /// One connection, from its beginning to its end or to a cut.
-async fn serve(mut client: TcpStream, address: SocketAddr, protocol: Protocol, switches: Arc<Switches>) {
+async fn serve(mut client: TcpStream, protocol: Protocol, switches: Arc<Switches>) {
     let mut cuts = switches.cuts.subscribe();
     let door = *switches.door.borrow();
     if door == Door::Mute {
@@ -170,6 +206,7 @@ async fn serve(mut client: TcpStream, address: SocketAddr, protocol: Protocol, s
         };
         return;
     }
+    let address = *switches.server.borrow();
     let server = match door {
         Door::Open => TcpStream::connect(address).await.ok(),
         Door::Refuse | Door::Mute => None,

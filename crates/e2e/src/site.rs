@@ -7,24 +7,31 @@
 //! ```
 
 mod disk;
+mod launch;
 mod member;
+mod memory;
+mod notes;
 mod postgres;
 mod redis;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, PgConnection};
+use scheduler_client::ClientOptions;
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use tempfile::TempDir;
 
 pub use self::disk::SmallDisk;
+pub use self::launch::Launch;
 pub use self::member::{Member, Role};
+pub use self::memory::MemoryGroup;
+pub use self::notes::Notes;
 pub use self::postgres::Postgres;
 pub use self::redis::Redis;
-use crate::history::Folder;
-use crate::history::Rows;
+use crate::history::{Folder, RecordingClient, Rows};
 use crate::proxy::{Protocol, Proxy};
 use crate::{Dice, Envoy, Fleet, Settings, answering};
 
@@ -41,7 +48,11 @@ pub struct Plan {
     /// them, where a machine would have refused them.
     pub direct: bool,
     /// Where the database's data lies, if not in a folder of its own.
-    pub data: Option<std::path::PathBuf>,
+    pub data: Option<PathBuf>,
+    /// Jobs that are due at once where that is the fault.
+    pub due: usize,
+    /// A folder of older programs, where two versions at once are the fault.
+    pub old: Option<PathBuf>,
     /// Whether the processes are those of the harness, which tell what they do: for a run that is judged, not for one that is
     /// measured.
     pub tells: bool,
@@ -55,6 +66,8 @@ impl Default for Plan {
             settings: Vec::new(),
             direct: false,
             data: None,
+            due: 0,
+            old: None,
             tells: false,
         }
     }
@@ -75,6 +88,15 @@ pub struct Site {
     pub rows: Rows,
     /// The URL of the jobs' database, past all proxies.
     pub database: String,
+    /// What faults counted.
+    pub notes: Notes,
+    /// Jobs that are due at once where that is the fault.
+    pub due: usize,
+    /// A folder of older programs, where two versions at once are the fault.
+    pub old: Option<PathBuf>,
+    fleet: Fleet,
+    record: Folder,
+    callers: AtomicU64,
     _folder: TempDir,
 }
 
@@ -150,6 +172,12 @@ impl Site {
             members,
             rows,
             database,
+            notes: Notes::default(),
+            due: plan.due,
+            old: plan.old.clone(),
+            fleet: fleet.clone(),
+            record: folder.clone(),
+            callers: AtomicU64::new(1),
             _folder: own,
         };
         for member in &site.members {
@@ -181,9 +209,48 @@ impl Site {
         format!("http://127.0.0.1:{}", self.envoy.port)
     }
 
+    /// A client whose calls are part of the run's history; `name` says what for.
+    ///
+    /// # Errors
+    /// Nothing can be recorded.
+    pub async fn caller(&self, name: &str) -> Result<RecordingClient> {
+        let number = self.callers.fetch_add(1, Ordering::Relaxed);
+        let options = ClientOptions {
+            connections: 2,
+            ..ClientOptions::new(self.gateway())
+        };
+        RecordingClient::connect(&self.record, &format!("{name}-{number}"), options).await
+    }
+
+    /// Brings the schema up to date once more.
+    ///
+    /// # Errors
+    /// `tsctl migrate` fails.
+    pub fn migrate(&self) -> Result<()> {
+        self.fleet.migrate()
+    }
+
+    /// How often our processes logged this so far.
+    ///
+    /// # Errors
+    /// A log cannot be read.
+    pub fn logged(&self, sign: &str) -> Result<usize> {
+        let mut times = 0;
+        for log in std::fs::read_dir(self.record.logs())? {
+            times += String::from_utf8_lossy(&std::fs::read(log?.path())?)
+                .matches(sign)
+                .count();
+        }
+        Ok(times)
+    }
+
     /// What a query counts in the database itself, past every link.
     pub async fn count(&self, query: &'static str) -> Result<i64> {
         let mut connection = PgConnection::connect(&self.database).await?;
+        // A look is no part of what conflicts are about.
+        connection
+            .execute("SET default_transaction_isolation TO 'read committed'")
+            .await?;
         let count = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
         connection.close().await?;
         Ok(count)

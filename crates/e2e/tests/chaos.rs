@@ -31,6 +31,8 @@ async fn nothing_is_lost(fault: &str, lasts: Duration, seed: u64) {
         pause: Duration::from_millis(100),
         breath: Duration::from_secs(1),
         calm: Duration::from_secs(1),
+        due: 1_000,
+        old: None,
         progress: false,
     };
     let outcome = Box::pin(run(&order)).await.unwrap();

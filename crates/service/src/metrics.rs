@@ -21,7 +21,7 @@ pub use buckets::{Buckets, COUNTS, SECONDS, SIZES};
 pub use document::{markdown, misnamed};
 
 /// Between two rounds of upkeep. Histograms hold raw observations until then.
-const UPKEEP: Duration = Duration::from_secs(5);
+pub(crate) const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What every process exports of itself.
 pub const METRICS: &[Descriptor] = &[
@@ -44,7 +44,15 @@ pub const METRICS: &[Descriptor] = &[
     .in_unit(Unit::Bytes),
     Descriptor::gauge("process_open_fds", "Files and sockets that are open.", &[]),
     Descriptor::gauge("process_threads", "Threads of the operating system.", &[]),
+    Descriptor::counter(
+        LOG_LINES_DROPPED,
+        "Log lines dropped: too many waited to be written, or they could not be.",
+        &[],
+    ),
 ];
+
+/// Lines that nobody will read.
+pub(crate) const LOG_LINES_DROPPED: &str = "scheduler_log_lines_dropped_total";
 
 /// The recorder. The `metrics` crate has one per process, hence the only global state of this crate.
 static RECORDER: Mutex<State> = Mutex::new(State {

@@ -30,7 +30,7 @@ use anyhow::{Context as _, anyhow};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, Environment, Loaded, Role};
-use crate::telemetry::{self, Identity, Observer};
+use crate::telemetry::{self, Dropped, Identity, Observer};
 use crate::version::{REVISION, VERSION};
 use crate::{metrics, shutdown::Shutdown};
 
@@ -48,8 +48,8 @@ const BLOCKING: Duration = Duration::from_millis(500);
 /// bad arguments, 78 for a bad configuration.
 ///
 /// SIGTERM and SIGINT drain; see [`Shutdown`]. The process ends when `main` and every role it spawned have ended, or
-/// after an abort whether they have or not: two seconds for them, one for background tasks, one and a half for the last
-/// spans, half a second for blocking calls, five at most.
+/// after an abort whether they have or not: two seconds for them, one for background tasks, one and a quarter for the
+/// last spans, a quarter for the last lines of the log, half a second for blocking calls, five at most.
 pub fn run<M, F>(name: &'static str, role: Role, main: M) -> ExitCode
 where
     M: FnOnce(Context) -> F,
@@ -141,7 +141,13 @@ where
         telemetry::init(&loaded.config.telemetry, &identity, observer)?
     };
     telemetry::log_panics();
-    let outcome = runtime.block_on(Box::pin(supervise(role, loaded, identity, main)));
+    let outcome = runtime.block_on(Box::pin(supervise(
+        role,
+        loaded,
+        identity,
+        telemetry.dropped(),
+        main,
+    )));
     let code = match outcome {
         Ok(()) => {
             tracing::info!("stopped");
@@ -157,7 +163,13 @@ where
     Ok(code)
 }
 
-async fn supervise<M, F>(role: Role, loaded: Loaded, identity: Identity, main: M) -> anyhow::Result<()>
+async fn supervise<M, F>(
+    role: Role,
+    loaded: Loaded,
+    identity: Identity,
+    dropped: Dropped,
+    main: M,
+) -> anyhow::Result<()>
 where
     M: FnOnce(Context) -> F,
     F: Future<Output = anyhow::Result<()>>,
@@ -182,7 +194,8 @@ where
     });
     shutdown.listen().context("installing signal handlers")?;
 
-    let (context, background) = context::new(role, loaded.config, identity, shutdown.clone(), metrics);
+    let (context, background) =
+        context::new(role, loaded.config, identity, shutdown.clone(), metrics, dropped);
     let tasks = context.tasks.clone();
     let work = async {
         let ended = main(context).await;

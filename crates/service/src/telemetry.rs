@@ -1,11 +1,12 @@
 //! Logs and traces of a process.
 //!
-//! Logs are text on a terminal and flat JSON elsewhere, on stderr. Spans are exported by OTLP when an endpoint is
+//! Logs are text on a terminal and flat JSON elsewhere, on stderr. Nobody who logs waits for it to be written: see [`Dropped`]. Spans are exported by OTLP when an endpoint is
 //! configured, and cost next to nothing when not. A job's trace context travels with the job as W3C `traceparent` text:
 //! [`current_traceparent`] when it is submitted, [`link_traceparent`] when it runs.
 
 mod context;
 mod flat_json;
+mod lines;
 mod otlp;
 mod panics;
 
@@ -24,10 +25,12 @@ use crate::config::{LogFormat, Telemetry};
 
 pub use context::{continue_traceparent, current_traceparent, link_traceparent};
 use flat_json::FlatJson;
+pub use lines::Dropped;
+use lines::Lines;
 pub(crate) use panics::log_panics;
 
 /// Longest wait for the last spans to leave.
-const FLUSH: Duration = Duration::from_millis(1500);
+const FLUSH: Duration = Duration::from_millis(1250);
 
 /// Who is telling.
 #[derive(Debug, Clone)]
@@ -40,19 +43,28 @@ pub struct Identity {
 
 /// Keeps telemetry running.
 #[derive(Debug)]
-#[must_use = "spans still waiting are lost unless they are flushed"]
+#[must_use = "spans and lines still waiting are lost unless they are flushed"]
 pub struct Guard {
     traces: Option<SdkTracerProvider>,
+    lines: Lines,
 }
 
 impl Guard {
-    /// Sends what is still waiting, for one and a half seconds at most. Blocks, and needs the runtime to be running.
+    /// How many lines were dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> Dropped {
+        self.lines.dropped()
+    }
+
+    /// Sends what is still waiting: spans for one and a quarter seconds at most, then lines for a quarter. Blocks, and needs the runtime
+    /// to be running.
     pub fn flush(self) {
         if let Some(traces) = self.traces
             && let Err(error) = traces.shutdown_with_timeout(FLUSH)
         {
             tracing::warn!(%error, "spans were not flushed");
         }
+        self.lines.flush();
     }
 }
 
@@ -71,16 +83,21 @@ pub fn init(config: &Telemetry, identity: &Identity, observer: Option<Observer>)
         .transpose()
         .context("setting up the export of traces")?;
     let spans = traces.as_ref().map(otlp::layer);
+    let lines = Lines::new(std::io::stderr()).context("starting the thread that writes the log")?;
     tracing_subscriber::registry()
         .with(observer)
-        .with(log_layer(config, identity)?)
+        .with(log_layer(config, identity, &lines)?)
         .with(spans)
         .try_init()
         .context("installing the log subscriber")?;
-    Ok(Guard { traces })
+    Ok(Guard { traces, lines })
 }
 
-fn log_layer<S>(config: &Telemetry, identity: &Identity) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
+fn log_layer<S>(
+    config: &Telemetry,
+    identity: &Identity,
+    lines: &Lines,
+) -> anyhow::Result<Box<dyn Layer<S> + Send + Sync>>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup> + Send + Sync,
 {
@@ -94,7 +111,7 @@ where
         LogFormat::Text => false,
         LogFormat::Auto => !terminal,
     };
-    let layer = fmt::layer().with_writer(std::io::stderr);
+    let layer = fmt::layer().with_writer(lines.inlet());
     Ok(match (json, terminal) {
         (true, _) => {
             let format = FlatJson::new(identity.service, &identity.instance);

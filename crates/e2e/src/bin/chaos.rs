@@ -25,6 +25,9 @@ struct Arguments {
     /// service is whole again, `overload` what it does under ten times its load.
     #[arg(long, value_name = "FAULT")]
     only: Vec<String>,
+    /// Jobs that are due at once in F32 and F60.
+    #[arg(long, value_name = "JOBS", default_value_t = 100_000)]
+    due: usize,
     /// What faults and load are drawn from; drawn itself when absent.
     #[arg(long)]
     seed: Option<u64>,
@@ -34,6 +37,9 @@ struct Arguments {
     /// Folder of scheduler-api, scheduler-worker and tsctl.
     #[arg(long, env = "SCHEDULER_BIN_DIR", hide_env = true)]
     bin: Option<PathBuf>,
+    /// Folder of older programs, for F27: two versions at once.
+    #[arg(long, env = "SCHEDULER_OLD_BIN_DIR", hide_env = true)]
+    old: Option<PathBuf>,
     /// An Envoy.
     #[arg(long, env = "ENVOY_BIN", hide_env = true)]
     envoy: Option<PathBuf>,
@@ -119,6 +125,8 @@ async fn execute(arguments: &Arguments) -> Result<(String, bool)> {
         pause: Duration::from_millis(200),
         breath: Duration::from_secs(5),
         calm: Duration::from_secs(12),
+        due: arguments.due,
+        old: arguments.old.clone(),
         progress: true,
     };
     let _ = writeln!(

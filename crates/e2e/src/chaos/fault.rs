@@ -1,11 +1,18 @@
 //! What can be done to a site. The numbers are those of the fault catalogue in `docs/RELIABILITY.md`.
 
+mod backlog;
+mod callers;
 mod clock;
+mod gateway;
 mod links;
+mod logs;
+mod names;
+mod pauses;
 mod postgres;
 mod processes;
 mod redis;
 mod statements;
+mod versions;
 
 use std::time::Duration;
 
@@ -88,9 +95,11 @@ faults! {
     F8_redis_evicts Backends redis_lost => redis::evicts;
     F9_redis_older_file Backends redis_lost => redis::older_file;
     F9_redis_restarted_with_file Backends redis_lost => redis::restarted_with_file;
+    F10_redis_split_brain Backends redis_lost alone => redis::split;
     F11_redis_forged_entries Backends redis_lost => redis::forged;
     F12_redis_read_only Backends => redis::read_only;
     F12_redis_scripts_flushed Backends => redis::scripts_flushed;
+    F13_redis_answers_late Backends => redis::answers_late;
     F14_redis_connections_killed Backends => redis::connections_killed;
     F15_database_killed Backends => postgres::killed;
     F16_database_restarted Backends => postgres::restarted;
@@ -106,13 +115,22 @@ faults! {
     F21_table_locked Backends => postgres::locked;
     F22_connections_exhausted Backends => postgres::exhausted;
     F23_disk_full Backends alone => postgres::disk_full;
+    F24_callers_give_up Backends => callers::give_up;
+    F25_snapshot_held Backends => postgres::snapshot_held;
+    F27_versions_mixed Processes alone => versions::mixed;
     F28_apis_restarted Processes => processes::apis_restarted;
     F29_workers_restarted Processes => processes::workers_restarted;
     F31_terminated_twice Processes => processes::terminated_twice;
+    F32_cold_start Processes alone => backlog::cold_start;
     F35_worker_paused Processes first => processes::worker_paused;
+    F36_worker_stops_before_effect Processes => pauses::before_effect;
+    F37_keeper_paused Processes => pauses::keeper;
     F38_api_paused Processes => processes::api_paused;
+    F39_out_of_memory Processes alone => processes::out_of_memory;
     F40_worker_starved Processes => processes::worker_starved;
     F41_too_few_files Processes => processes::too_few_files;
+    F43_log_not_read Processes => logs::unread;
+    F43_log_disk_full Processes => logs::disk_full;
     F44_resets Backends => links::resets;
     F45_partition_worker_database Backends => links::worker_database;
     F45_partition_worker_redis Backends => links::worker_redis;
@@ -124,9 +142,18 @@ faults! {
     F47_half_open Backends => links::half_open;
     F48_latency Backends => links::latency;
     F48_drip Backends => links::drip;
+    F49_calls_repeated Processes => callers::repeat;
+    F50_names_change Processes alone => names::change;
     F51_gateway_killed Processes => processes::gateway_killed;
+    F52_hosts_fail Processes alone => gateway::hosts_fail;
+    F53_connections_age Processes alone => gateway::connections_age;
+    F54_streams_cut Processes alone => gateway::streams_cut;
     F55_clock_ahead Processes alone => clock::ahead;
     F55_clock_behind Processes alone => clock::behind;
+    F56_database_clock Backends alone => clock::of_database;
+    F57_clock_drifts Processes alone => clock::drifts;
+    F59_retry_storm Backends alone => callers::storm;
+    F60_due_at_once Backends alone => backlog::due_at_once;
 }
 
 /// Waits for a time within these bounds, given in milliseconds.
@@ -146,6 +173,7 @@ mod tests {
         let meant = |wanted| FAULTS.iter().filter(|fault| fault.is(wanted)).count();
         assert_eq!(meant("F1"), 1);
         assert_eq!(meant("F19"), 4);
+        assert_eq!(meant("F43"), 2);
         assert_eq!(meant("F17_commit_reply_lost"), 1);
         assert_eq!(meant("F"), 0);
     }

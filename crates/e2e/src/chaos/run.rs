@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use scheduler_client::{Client, ClientOptions, JobRequest, Priority};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
@@ -18,10 +19,10 @@ use super::verdict::{self, Outcome};
 use super::{FAULTS, Fault, Lane, measures};
 use crate::Dice;
 use crate::history::{Folder, Op, Recorder, Setup, Told};
-use crate::site::{Plan, Site, SmallDisk};
+use crate::site::{MemoryGroup, Plan, Site, SmallDisk};
 
-/// After the last fault, and without load, everything that is due is done within this: lease, sweep period, longest backoff,
-/// run time and ten seconds, several times over because the machine is shared.
+/// After the last fault, and without load, everything that is due is done within this, or the number of what is open falls: lease, sweep
+/// period, longest backoff, run time and ten seconds, several times over because the machine is shared.
 const DRAIN: Duration = Duration::from_secs(120);
 /// A service serves again within this after a fault, also while one of the other lane goes on.
 const RECOVERY: Duration = Duration::from_secs(60);
@@ -61,6 +62,10 @@ pub struct Order {
     pub breath: Duration,
     /// Load without faults before the first and after the last of them.
     pub calm: Duration,
+    /// Jobs that are due at once where that is the fault.
+    pub due: usize,
+    /// A folder of older programs, where two versions at once are the fault.
+    pub old: Option<PathBuf>,
     /// Whether somebody watches.
     pub progress: bool,
 }
@@ -87,6 +92,7 @@ pub async fn run(order: &Order) -> Result<Outcome> {
     let folder = Folder::create(&order.folder, &setup(order))?;
     let recorder = Recorder::create(&folder, "faults")?;
     recorder.phase("warm_up");
+    possible(order)?;
     // Lives until the site is gone.
     let disk = match order.faults.iter().any(|fault| fault.is("F23")) {
         true => Some(SmallDisk::mount(&order.folder, 500)?),
@@ -101,6 +107,8 @@ pub async fn run(order: &Order) -> Result<Outcome> {
         },
         settings: settings(),
         pool_size: SLOTS,
+        due: order.due,
+        old: order.old.clone(),
         tells: true,
         ..Plan::default()
     };
@@ -137,10 +145,34 @@ pub async fn run(order: &Order) -> Result<Outcome> {
     verdict::judge(order, &site, &folder, &load.take_ledger(), done, drained).await
 }
 
+/// What a fault needs and this machine has not is said at once, and not after a site was built.
+fn possible(order: &Order) -> Result<()> {
+    let wanted = |name: &str| order.faults.iter().any(|fault| fault.is(name));
+    if wanted("F27") && order.old.is_none() {
+        bail!("F27 needs a folder of older programs: SCHEDULER_OLD_BIN_DIR");
+    }
+    if wanted("F39") {
+        MemoryGroup::create("scheduler-chaos-try")?;
+    }
+    if wanted("F50") {
+        let done = Command::new("unshare").args(["--mount", "true"]).output();
+        let allowed = done.is_ok_and(|done| done.status.success());
+        ensure!(
+            allowed,
+            "F50 needs names of its own for a process, and so a mount namespace: run it as root"
+        );
+    }
+    Ok(())
+}
+
 /// What the run is judged by.
 fn setup(order: &Order) -> Setup {
-    let clocks = order.faults.iter().any(|fault| fault.is("F55"));
+    let clocks = order
+        .faults
+        .iter()
+        .any(|fault| ["F55", "F56", "F57"].iter().any(|clock| fault.is(clock)));
     let setup = Setup {
+        two_queues: order.faults.iter().any(|fault| fault.is("F10")),
         crash_budget: CRASH_BUDGET,
         gateway_repeats: true,
         // An hour is what clocks are set wrong by.
@@ -296,7 +328,7 @@ fn settings() -> Vec<(String, String)> {
 
 /// How long it takes until a job that is submitted now has run. It is one that does not stand in line: what is asked is whether the service
 /// runs jobs, not how many wait.
-async fn serves(site: &Site, within: Duration) -> Option<Duration> {
+pub(super) async fn serves(site: &Site, within: Duration) -> Option<Duration> {
     let begun = Instant::now();
     let options = ClientOptions {
         request_timeout: Duration::from_secs(5),
@@ -321,9 +353,14 @@ async fn serves(site: &Site, within: Duration) -> Option<Duration> {
 /// Waits until no job is open; how long it took, or `None` when it did not come to that.
 async fn drain(site: &Site) -> Result<Option<Duration>> {
     let begun = Instant::now();
-    while begun.elapsed() < DRAIN {
-        if site.rows.open_jobs().await.is_ok_and(|open| open == 0) {
+    let (mut fewest, mut since) = (i64::MAX, begun);
+    while since.elapsed() < DRAIN {
+        let open = site.rows.open_jobs().await.unwrap_or(i64::MAX);
+        if open == 0 {
             return Ok(Some(begun.elapsed()));
+        }
+        if open < fewest {
+            (fewest, since) = (open, Instant::now());
         }
         sleep(Duration::from_millis(200)).await;
     }

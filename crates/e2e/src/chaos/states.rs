@@ -31,7 +31,9 @@ pub(super) fn needed(order: &Order) -> &'static [Reach] {
         [only] if only.is("F18") => &[Reach::DoubtNotCommitted],
         [only] if only.is("F19_serialization_once") => &[Reach::ConflictRetried],
         [only] if only.is("F29") => &[Reach::DrainWithWork],
-        [only] if only.is("F35") => &[Reach::LeaseReclaimed, Reach::StaleReportRefused],
+        [only] if only.is("F37") => &[Reach::LeaseReclaimed],
+        [only] if only.is("F49") => &[Reach::ReportReplayed, Reach::IdempotentReplay],
+        [only] if only.is("F35") || only.is("F36") => &[Reach::LeaseReclaimed, Reach::StaleReportRefused],
         _ => &[],
     }
 }

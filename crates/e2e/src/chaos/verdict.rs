@@ -248,6 +248,7 @@ fn reached(site: &Site, folder: &Folder, ledger: &Ledger) -> Result<BTreeMap<Str
         }
         *reached.entry("panic".to_owned()).or_default() += text.matches("panicked at").count() as u64;
     }
+    reached.extend(site.notes.all());
     for link in site.database_links() {
         for (trouble, _, count) in link.statements().done() {
             let what = match trouble {

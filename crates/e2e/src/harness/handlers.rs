@@ -1,7 +1,8 @@
 //! Handlers whose effects are counted.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -12,18 +13,16 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
 
+use super::Harness;
 use crate::history::{self, Kind, Op, Recorder, Told, WorkerName, fingerprint};
 
 /// The stock handlers, and `effect`.
 ///
 /// # Errors
 /// The sink cannot be reached.
-pub(super) async fn registry(
-    recorder: &Recorder,
-    worker: &WorkerName,
-    sink: Option<&Path>,
-) -> Result<Registry> {
-    let sink = match sink {
+pub(super) async fn registry(harness: &Harness) -> Result<Registry> {
+    let recorder = &harness.recorder;
+    let sink = match &harness.sink {
         None => None,
         Some(path) => {
             let connection = UnixStream::connect(path).await;
@@ -33,8 +32,10 @@ pub(super) async fn registry(
     };
     let teller = Teller {
         recorder: recorder.clone(),
-        worker: Arc::clone(worker),
+        worker: Arc::clone(&harness.worker),
         sink,
+        stop_every: harness.stop_every,
+        begun: Arc::default(),
     };
     Ok(Registry::new()
         .handler(teller.telling(Noop))
@@ -51,6 +52,9 @@ struct Teller {
     recorder: Recorder,
     worker: WorkerName,
     sink: Option<Arc<Mutex<UnixStream>>>,
+    stop_every: Option<u64>,
+    /// Attempts so far.
+    begun: Arc<AtomicU64>,
 }
 
 impl Teller {
@@ -64,6 +68,22 @@ impl Teller {
     fn worker(&self) -> String {
         // Its claim was told before.
         self.worker.get().cloned().unwrap_or_default()
+    }
+
+    /// The point at which nothing can be done about it any more: the lease was looked at, and the effect is made next. A process that is
+    /// told to stands still here, as in a long collection of garbage, until somebody lets it go on.
+    fn looks_at_its_lease(&self, job: &JobContext) -> Result<(), JobError> {
+        if job.is_cancelled() {
+            return Err(JobError::retry("the lease was lost before the effect"));
+        }
+        let begun = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.stop_every.is_some_and(|every| begun.is_multiple_of(every)) {
+            self.tell(Told::note(Op::Remark).code("stops before its effect"), job);
+            let stopped =
+                rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+            stopped.map_err(|error| JobError::retry(format!("it cannot stop itself: {error}")))?;
+        }
+        Ok(())
     }
 
     /// The attempt's effect: the sink has it, then it is told.
@@ -105,6 +125,7 @@ impl<H: Handler> Handler for Telling<H> {
     type Output = Value;
 
     async fn run(&self, job: JobContext, payload: H::Payload) -> Result<Value, JobError> {
+        self.teller.looks_at_its_lease(&job)?;
         self.teller.effect(&job).await?;
         let returned = self.handler.run(job.clone(), payload).await;
         let returned = returned.and_then(|output| {

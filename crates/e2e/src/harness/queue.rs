@@ -11,23 +11,15 @@ use scheduler_queue::{
 };
 use tokio::sync::broadcast::Receiver;
 
+use super::replays::Replays;
 use super::{Gates, Planted};
 
 /// A queue behind gates, with the bug that is planted, if one is.
 pub(super) struct Between {
-    queue: SharedQueue,
-    gates: Arc<Gates>,
-    planted: Option<Arc<Planted>>,
-}
-
-impl Between {
-    pub(super) fn new(queue: SharedQueue, gates: Arc<Gates>, planted: Option<Arc<Planted>>) -> Self {
-        Self {
-            queue,
-            gates,
-            planted,
-        }
-    }
+    pub(super) queue: SharedQueue,
+    pub(super) gates: Arc<Gates>,
+    pub(super) replays: Replays,
+    pub(super) planted: Option<Arc<Planted>>,
 }
 
 #[async_trait]
@@ -57,11 +49,19 @@ impl Dispatch for Between {
     }
 
     async fn extend(&self, worker: &WorkerId, ttl: Duration, held: &[Lease]) -> Result<Vec<JobId>, Error> {
+        self.replays.also("queue.extend", || {
+            let (queue, worker, held) = (Arc::clone(&self.queue), worker.clone(), held.to_vec());
+            async move { queue.extend(&worker, ttl, &held).await.map(drop) }
+        });
         let extend = self.queue.extend(worker, ttl, held);
         self.gates.around("queue.extend", extend).await
     }
 
     async fn ack(&self, worker: &WorkerId, ended: &[(JobId, Epoch)]) -> Result<(), Error> {
+        self.replays.also("queue.ack", || {
+            let (queue, worker, ended) = (Arc::clone(&self.queue), worker.clone(), ended.to_vec());
+            async move { queue.ack(&worker, &ended).await }
+        });
         self.gates
             .around("queue.ack", self.queue.ack(worker, ended))
             .await

@@ -9,23 +9,17 @@ use scheduler_store::{
     Maintenance, Note, Page, Purged, Redriven, Report, Running, SharedStore, Submitted, Verdict,
 };
 
+use super::failures::Failures;
+use super::replays::Replays;
 use super::{Gates, Planted};
 
 /// A store behind gates, with the bug that is planted, if one is.
 pub(super) struct Between {
-    store: SharedStore,
-    gates: Arc<Gates>,
-    planted: Option<Arc<Planted>>,
-}
-
-impl Between {
-    pub(super) fn new(store: SharedStore, gates: Arc<Gates>, planted: Option<Arc<Planted>>) -> Self {
-        Self {
-            store,
-            gates,
-            planted,
-        }
-    }
+    pub(super) store: SharedStore,
+    pub(super) gates: Arc<Gates>,
+    pub(super) replays: Replays,
+    pub(super) failures: Failures,
+    pub(super) planted: Option<Arc<Planted>>,
 }
 
 #[async_trait]
@@ -47,6 +41,7 @@ impl Jobs for Between {
     }
 
     async fn get(&self, ids: &[JobId]) -> Result<Vec<Option<Job>>, Error> {
+        self.failures.meet()?;
         self.gates.around("store.get", self.store.get(ids)).await
     }
 
@@ -56,6 +51,10 @@ impl Jobs for Between {
     }
 
     async fn finish(&self, now: Timestamp, reports: Vec<Report>) -> Result<Vec<Verdict>, Error> {
+        self.replays.also("store.finish", || {
+            let (store, reports) = (Arc::clone(&self.store), reports.clone());
+            async move { store.finish(now, reports).await.map(drop) }
+        });
         let finish = async {
             match &self.planted {
                 Some(planted) => planted.finish(now, reports).await,
@@ -66,6 +65,10 @@ impl Jobs for Between {
     }
 
     async fn mark_running(&self, now: Timestamp, running: Vec<Running>) -> Result<Vec<JobId>, Error> {
+        self.replays.also("store.mark_running", || {
+            let (store, running) = (Arc::clone(&self.store), running.clone());
+            async move { store.mark_running(now, running).await.map(drop) }
+        });
         let mark = self.store.mark_running(now, running);
         self.gates.around("store.mark_running", mark).await
     }
@@ -75,6 +78,10 @@ impl Jobs for Between {
     }
 
     async fn cancel(&self, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {
+        self.replays.also("store.cancel", || {
+            let store = Arc::clone(&self.store);
+            async move { store.cancel(now, id).await.map(drop) }
+        });
         self.gates
             .around("store.cancel", self.store.cancel(now, id))
             .await
@@ -113,6 +120,10 @@ impl Maintenance for Between {
     }
 
     async fn hand_out(&self, now: Timestamp, jobs: Vec<HandOut>) -> Result<Vec<HandedOut>, Error> {
+        self.replays.also("store.hand_out", || {
+            let (store, jobs) = (Arc::clone(&self.store), jobs.clone());
+            async move { store.hand_out(now, jobs).await.map(drop) }
+        });
         let hand_out = async {
             match &self.planted {
                 Some(planted) => planted.hand_out(now, jobs).await,

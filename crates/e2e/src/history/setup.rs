@@ -30,6 +30,10 @@ pub struct Setup {
     pub gateway_repeats: bool,
     /// Whether the run waits at its end until no job is open: only then a job that is open is late.
     pub drains: bool,
+    /// Whether there were two queues at some time, each taken for the only one. A row that is due later is then loaded into both under the
+    /// epoch that it has, and begun from both: what holds is that one of the reports is accepted.
+    #[serde(default)]
+    pub two_queues: bool,
     /// Difference between clocks that a start may be early by, ms: more than a few only when clocks are a fault of this run.
     pub clock_tolerance_ms: u64,
     /// After a flush of the queue all that is due starts within this, ms, if it is to be judged.
@@ -60,6 +64,7 @@ impl Setup {
             workers_tell: true,
             gateway_repeats: false,
             drains: true,
+            two_queues: false,
             clock_tolerance_ms: 50,
             rebuilt_within_ms: None,
             goodput: None,
@@ -162,6 +167,8 @@ reach! {
     Redriven = "redriven",
     /// An answer was indeterminate. Seen.
     IndeterminateAnswer = "indeterminate_answer",
+    /// A report was carried out a second time. Told by the harness.
+    ReportReplayed = "report_replayed",
     /// Two attempts at one job overlapped, under different epochs. Seen.
     AttemptsOverlapped = "attempts_overlapped",
 }

@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
+use super::launch::{Launch, with_hosts};
 use crate::history::Folder;
 use crate::process::signal;
 use crate::proxy::{Protocol, Proxy};
 use crate::{Dice, Fleet, Process, free_port};
+
+/// A process is given this long after SIGTERM; its own bound is shorter.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// What a process is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,15 +93,19 @@ impl Member {
     }
 
     pub(super) fn launch(&self, fleet: &Fleet, folder: &Folder) -> Result<()> {
-        self.launch_with(fleet, folder, &[])
+        self.launch_with(fleet, folder, Launch::default())
     }
 
-    fn launch_with(&self, fleet: &Fleet, folder: &Folder, besides: &[(&str, String)]) -> Result<()> {
+    fn launch_with(&self, fleet: &Fleet, folder: &Folder, launch: Launch) -> Result<()> {
         let program = match (self.role, self.tells) {
             (Role::Api, false) => "scheduler-api",
             (Role::Worker, false) => "scheduler-worker",
             (Role::Api, true) => "harness-api",
             (Role::Worker, true) => "harness-worker",
+        };
+        let fleet = match launch.bin {
+            Some(bin) => fleet.clone().of(bin),
+            None => fleet.clone(),
         };
         let mut command = if self.tells {
             // Each life tells in a file of its own.
@@ -109,11 +117,15 @@ impl Member {
         } else {
             fleet.command(program, &self.name)
         };
-        command
-            .envs(self.settings.iter().cloned())
-            .envs(besides.iter().map(|(name, value)| (*name, value)))
-            .stdout(folder.log(&self.name)?)
-            .stderr(folder.log(&self.name)?);
+        command.envs(self.settings.iter().cloned()).envs(launch.variables);
+        if let Some(hosts) = launch.hosts {
+            command = with_hosts(&command, &hosts);
+        }
+        let (out, error) = match launch.says {
+            Some(says) => says,
+            None => (folder.log(&self.name)?.into(), folder.log(&self.name)?.into()),
+        };
+        command.stdout(out).stderr(error);
         *self.process() = Some(Process::start(&mut command)?);
         Ok(())
     }
@@ -123,19 +135,37 @@ impl Member {
     /// # Errors
     /// It cannot be started.
     pub fn launch_again(&self) -> Result<()> {
-        self.launch_again_with(&[])
+        self.launch_again_as(Launch::default())
     }
 
-    /// Starts it with these variables besides, unless it runs.
+    /// Starts it so, unless it runs.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn launch_again_with(&self, besides: &[(&str, String)]) -> Result<()> {
+    pub fn launch_again_as(&self, launch: Launch) -> Result<()> {
         if self.runs() {
             return Ok(());
         }
         let (fleet, folder) = self.started_by.get().context("it has never run")?;
-        self.launch_with(fleet, folder, besides)
+        self.launch_with(fleet, folder, launch)
+    }
+
+    /// Ends it as a rollout does, and starts it as always.
+    ///
+    /// # Errors
+    /// It does not end, or cannot be started.
+    pub async fn restart(&self) -> Result<()> {
+        self.restart_as(Launch::default()).await
+    }
+
+    /// Ends it as a rollout does, and starts it so.
+    ///
+    /// # Errors
+    /// It does not end, or cannot be started.
+    pub async fn restart_as(&self, launch: Launch) -> Result<()> {
+        let ended = self.terminate(GRACE).await;
+        self.launch_again_as(launch)?;
+        ended.map(drop)
     }
 
     /// How many files it has open, and how much of it is in memory (KiB); `None` when it does not run.
@@ -159,6 +189,15 @@ impl Member {
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.process().as_ref().map(Process::id)
+    }
+
+    /// Whether it stands still (SIGSTOP).
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        let status = self
+            .id()
+            .and_then(|id| std::fs::read_to_string(format!("/proc/{id}/status")).ok());
+        status.is_some_and(|status| status.lines().any(|line| line.starts_with("State:\tT")))
     }
 
     /// SIGKILL, if it runs.

@@ -118,6 +118,14 @@ impl Postgres {
     /// # Errors
     /// It does not within a minute.
     pub async fn launch(&self) -> Result<()> {
+        self.launch_with(&[]).await
+    }
+
+    /// As [`Postgres::launch`], with these variables besides.
+    ///
+    /// # Errors
+    /// It does not within a minute.
+    pub async fn launch_with(&self, besides: &[(&str, String)]) -> Result<()> {
         let begun = Instant::now();
         loop {
             let runs = self.process().as_mut().map_or(Ok(false), Process::runs)?;
@@ -132,6 +140,7 @@ impl Postgres {
                         .arg("-D")
                         .arg(&self.folder)
                         .args(["-p", &self.port.to_string()])
+                        .envs(besides.iter().map(|(name, value)| (*name, value)))
                         .stdout(Stdio::null())
                         .stderr(log),
                 )?;
@@ -198,6 +207,16 @@ impl Postgres {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
+    }
+
+    /// How many lines of its log say this.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn said(&self, what: &str) -> Result<usize> {
+        let log = std::fs::read(self.folder.with_extension("log"))?;
+        let log = String::from_utf8_lossy(&log);
+        Ok(log.lines().filter(|line| line.contains(what)).count())
     }
 
     /// A connection as its administrator, past all proxies and past the connection cap.

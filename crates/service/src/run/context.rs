@@ -12,7 +12,7 @@ use crate::config::{Config, Role};
 use crate::http::{self, Readiness};
 use crate::metrics::Metrics;
 use crate::shutdown::{Shutdown, Tasks};
-use crate::telemetry::Identity;
+use crate::telemetry::{Dropped, Identity};
 
 /// What background tasks have to end.
 const LINGER: Duration = Duration::from_secs(1);
@@ -50,6 +50,7 @@ pub(super) fn new(
     identity: Identity,
     shutdown: Shutdown,
     metrics: Metrics,
+    dropped: Dropped,
 ) -> (Context, Background) {
     let background = Background {
         stop: CancellationToken::new(),
@@ -58,6 +59,7 @@ pub(super) fn new(
     background
         .tracker
         .spawn(metrics.clone().upkeep(background.stop.clone()));
+    background.tracker.spawn(dropped.tell(background.stop.clone()));
     let context = Context {
         config,
         role,

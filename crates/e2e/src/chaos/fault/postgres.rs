@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio::time::Instant;
 
 use super::rest;
 use crate::Dice;
@@ -102,5 +103,30 @@ pub(super) async fn exhausted(site: &Site, dice: &Dice) -> Result<()> {
     for hog in hogs {
         let _ = hog.close().await;
     }
+    Ok(())
+}
+
+/// Somebody reads in one transaction for a long time, so that no row that is out of date can be cleared away.
+pub(super) async fn snapshot_held(site: &Site, dice: &Dice) -> Result<()> {
+    let mut holder = PgConnection::connect(&site.database).await?;
+    holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    holder.execute("SELECT count(*) FROM jobs").await?;
+    let until = Instant::now() + dice.within(Duration::from_secs(20)..Duration::from_secs(30));
+    while Instant::now() < until {
+        let mut cleaner = PgConnection::connect(&site.database).await?;
+        cleaner.execute("VACUUM jobs").await?;
+        cleaner.close().await?;
+        rest(dice, 1_000, 2_000).await;
+    }
+    let dead = site
+        .count("SELECT coalesce(sum(n_dead_tup), 0)::INT8 FROM pg_stat_user_tables WHERE relname = 'jobs'")
+        .await?;
+    holder.execute("ROLLBACK").await?;
+    holder.close().await?;
+    site.notes.peak(
+        "dead rows that a snapshot kept",
+        dead.try_into().unwrap_or_default(),
+    );
+    ensure!(dead > 100, "the snapshot kept {dead} dead rows only");
     Ok(())
 }

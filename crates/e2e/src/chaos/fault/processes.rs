@@ -3,12 +3,13 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use scheduler_client::{JobRequest, Priority};
 use tokio::time::Instant;
 
 use super::rest;
 use crate::Dice;
-use crate::site::{Member, Role, Site};
+use crate::site::{Member, MemoryGroup, Role, Site};
 
 /// A process is given this long after SIGTERM; its own bound is shorter.
 const GRACE: Duration = Duration::from_secs(20);
@@ -16,6 +17,10 @@ const GRACE: Duration = Duration::from_secs(20);
 const PAST_LEASE: (u64, u64) = (4_000, 7_000);
 /// By then what a worker held that stands still was handed out again, unless it held nothing.
 const RECLAIMED: Duration = Duration::from_secs(15);
+/// Blanks around a payload.
+const LARGE: usize = 700_000;
+/// Under load, a process that gets no more memory is killed within this.
+const STARVES: Duration = Duration::from_secs(60);
 
 fn one<'a>(site: &'a Site, role: Role, dice: &Dice) -> Result<&'a Member> {
     let members: Vec<&Member> = site.of(role).collect();
@@ -154,4 +159,37 @@ pub(super) async fn gateway_killed(site: &Site, dice: &Dice) -> Result<()> {
     site.envoy.kill()?;
     rest(dice, 100, 2_000).await;
     site.envoy.launch()
+}
+
+/// The kernel kills it because its group has no more memory.
+pub(super) async fn out_of_memory(site: &Site, dice: &Dice) -> Result<()> {
+    let client = site.caller("large").await?;
+    let large = JobRequest::new("sleep")
+        .payload_json(format!(r#"{{"ms":1}}{}"#, " ".repeat(LARGE)))
+        .priority(Priority::Critical);
+    for role in [Role::Worker, Role::Api] {
+        let group = MemoryGroup::create("scheduler-chaos")?;
+        let member = one(site, role, dice)?;
+        let id = member.id().context("it runs")?;
+        // What it has already is not counted, so this is what it may get besides: nothing to speak of.
+        group.take(id)?;
+        group.limit(64 << 10)?;
+        let since = Instant::now();
+        while group.killed()? == 0 {
+            // What is there already is used again; this needs new memory, wherever it comes through.
+            let _ = client.another().submit(large.clone()).await;
+            if since.elapsed() > STARVES {
+                // A group goes when nobody is in it.
+                member.kill()?;
+                bail!("{} still had memory after {STARVES:?}", member.name);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        site.notes.add(format!("killed for its memory: {role:?}"), 1);
+        rest(dice, 500, 6_000).await;
+        // Whoever looks after it may have started it again.
+        member.revive()?;
+        rest(dice, 500, 2_000).await;
+    }
+    Ok(())
 }

@@ -1,10 +1,18 @@
 //! What happens to Redis.
 
-use anyhow::Result;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use tokio::time::Instant;
 
 use super::rest;
 use crate::Dice;
-use crate::site::Site;
+use crate::proxy::{Direction, Shape};
+use crate::site::{Member, Redis, Role, Site};
+
+/// What a worker logs that gave up waiting for an answer.
+const GIVEN_UP: &str = "cannot claim, trying again";
 
 pub(super) async fn killed_empty(site: &Site, dice: &Dice) -> Result<()> {
     site.redis.kill()?;
@@ -119,5 +127,63 @@ pub(super) async fn connections_killed(site: &Site, dice: &Dice) -> Result<()> {
         site.redis.admin(&["CLIENT", "KILL", "TYPE", "pubsub"]).await?;
         rest(dice, 100, 600).await;
     }
+    Ok(())
+}
+
+/// Answers to workers come about when they stop waiting for them, also to the call that waits for work: what was done and what was told
+/// fall apart. A claim that nobody has heard of must not be lost.
+pub(super) async fn answers_late(site: &Site, dice: &Dice) -> Result<()> {
+    let before = site.logged(GIVEN_UP)?;
+    let until = Instant::now() + dice.within(Duration::from_secs(10)..Duration::from_secs(14));
+    while Instant::now() < until {
+        // Two seconds is what a command may take.
+        let delay = dice.within(Duration::from_millis(1_700)..Duration::from_millis(2_300));
+        for member in site.of(Role::Worker) {
+            member.redis.shape(
+                Direction::TowardClient,
+                Shape::slow(delay, Duration::from_millis(600)),
+            );
+        }
+        rest(dice, 2_500, 4_000).await;
+        // In between some get through, so that there is something to be claimed and to be lost.
+        site.of(Role::Worker).for_each(|member| member.redis.heal());
+        rest(dice, 100, 700).await;
+    }
+    let given_up = site.logged(GIVEN_UP)? - before;
+    site.notes
+        .add("workers stopped waiting for Redis", given_up as u64);
+    ensure!(given_up > 0, "no worker stopped waiting for an answer");
+    Ok(())
+}
+
+/// Two servers, each taken for the only one by half of the processes; then one of them is gone, and with it what only it knew.
+pub(super) async fn split(site: &Site, dice: &Dice) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let other = Redis::start(folder.path()).await?;
+    let address = SocketAddr::from(([127, 0, 0, 1], other.port()));
+    for role in [Role::Api, Role::Worker] {
+        // One or two of three.
+        let members: Vec<&Member> = site.of(role).collect();
+        let (first, count) = (dice.below(members.len()), 1 + dice.below(members.len() - 1));
+        for number in 0..count {
+            let member = members[(first + number) % members.len()];
+            member.redis.lead_to(address);
+            member.redis.cut();
+        }
+    }
+    rest(dice, 6_000, 10_000).await;
+    let there = other.admin(&["DBSIZE"]).await?;
+    let (here, known) = (site.redis.admin(&["DBSIZE"]).await?, "keys in the second Redis");
+    site.notes.peak(known, there.parse()?);
+    for member in &site.members {
+        member.redis.heal();
+        member.redis.cut();
+    }
+    // Until each worker has told the one that is left what it holds, jobs can be taken from it.
+    rest(dice, 2_000, 3_000).await;
+    ensure!(
+        there != "0" && here != "0",
+        "not both were used: {here} keys here, {there} there"
+    );
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) fn check(history: &History, look: &mut Look) -> Result<(), &'static s
         for (older, newer) in pairs(past, &last_words) {
             overlaps += 1;
             let [first, second] = [older, newer].map(|attempt| history.names.text(attempt.worker));
-            if older.epoch == newer.epoch {
+            if older.epoch == newer.epoch && !history.setup.two_queues {
                 look.finds(
                     *id,
                     format!(
@@ -36,7 +36,7 @@ pub(super) fn check(history: &History, look: &mut Look) -> Result<(), &'static s
                     *id,
                     format!("attempts of {first} and {second} overlap, and there was no fault"),
                 );
-            } else if !lost(history, past, &older, &newer) {
+            } else if older.epoch != newer.epoch && !lost(history, past, &older, &newer) {
                 look.finds(
                     *id,
                     format!(

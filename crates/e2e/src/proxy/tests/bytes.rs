@@ -141,3 +141,16 @@ async fn a_closed_door_resets_and_a_mute_one_never_answers() {
     proxy.heal();
     round_trip(&mut connect(&proxy).await, 1).await.unwrap();
 }
+
+#[tokio::test]
+async fn new_connections_are_led_elsewhere_until_the_heal_and_each_is_counted() {
+    let proxy = echo().await;
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    proxy.lead_to(other.local_addr().unwrap());
+    let elsewhere = connect(&proxy).await;
+    timeout(AT_LAST, other.accept()).await.unwrap().unwrap();
+    proxy.heal();
+    round_trip(&mut connect(&proxy).await, 1).await.unwrap();
+    assert_eq!(proxy.taken(), 2);
+    drop(elsewhere);
+}

@@ -4,7 +4,7 @@ use scheduler_domain::State;
 use serde_json::json;
 
 use super::script::{A, Script, setup, status};
-use crate::history::{Invariant, Kind, Op, Status, Told};
+use crate::history::{Invariant, Kind, Op, Setup, Status, Told};
 
 /// Submitted and inserted.
 fn submitted() -> Script {
@@ -162,6 +162,28 @@ fn an_overlap_without_any_fault_is_found() {
     script.reports(4_200, "w1", A, 1, State::Succeeded, Kind::Fail);
     succeeds(&mut script, 4_500, "w2", 2);
     script.violates(Invariant::S8, &[]);
+}
+
+#[test]
+fn an_epoch_is_begun_by_one_worker_unless_there_were_two_queues() {
+    let begun_by_two = |two_queues| {
+        let mut script = Script::of(Setup {
+            two_queues,
+            ..setup()
+        });
+        script.submits(0, A, json!({}));
+        script.inserts(1, A, 0);
+        script.fault(50, 5_000, "F10_redis_split_brain", json!({"redis_lost": true}));
+        script.starts(100, "w1", A, 1);
+        script.starts(150, "w2", A, 1);
+        succeeds(&mut script, 200, "w1", 1);
+        script.reports(300, "w2", A, 1, State::Succeeded, Kind::Fail);
+        script
+    };
+    begun_by_two(false).violates(Invariant::S3, &[Invariant::S8, Invariant::S12]);
+    begun_by_two(true).keeps(Invariant::S3);
+    begun_by_two(true).keeps(Invariant::S4);
+    begun_by_two(true).keeps(Invariant::S8);
 }
 
 #[test]
