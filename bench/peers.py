@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, ".build")
 
-# Open jobs by the peer's own record: zero when all that were enqueued are finished.
+# Open jobs by the peer's own record: zero when all that were enqueued, $N of them, are finished.
 GRAPHILE_OPEN = "SELECT count(*) FROM graphile_worker._private_jobs"
+# Its own sum of what is finished, from its `queue_counts`: to list open jobs, it reads the finished ones too.
+AWA_OPEN = """SELECT $N
+  - coalesce((SELECT sum(live_terminal_count) FROM awa.queue_terminal_live_counts), 0)
+  - coalesce((SELECT sum(terminal_delta) FROM awa.queue_terminal_count_deltas), 0)
+  - coalesce((SELECT sum(completed_count) FROM awa.receipt_completion_batches), 0)
+  - coalesce((SELECT sum(pruned_completed_count) FROM awa.queue_terminal_rollups), 0)"""
 
 
 @dataclass
@@ -142,6 +148,19 @@ def everyone():
         crash_note="lease 30 s + 30 s of grace, a look every minute, then a retry delay of 15 s to 45 s: all defaults",
         crash_limit=240,
     )
+    awa = dict(
+        durability="D",
+        # Their rows go with the segment that they are in, as soon as all in it are finished; counts stay.
+        keeps="counts; the jobs for seconds",
+        build="rust",
+        command=[os.path.join(rust, "bench-awa")],
+        concurrency=1024,
+        uses_postgres=True,
+        open_sql=AWA_OPEN,
+        # Else the 10 slots would be 3 to each of 4 queues, and all 10 jobs in one.
+        crash_env={"PARTITIONS": "1"},
+        crash_note="heartbeat 30 s, stale after 90 s, a look every 30 s: the defaults",
+    )
     listed = [
         Peer("ours", "this scheduler, batches of 1,000", settings="pool_size 256; else the defaults; 1 API, 1 worker", **ours),
         Peer(
@@ -255,6 +274,13 @@ def everyone():
             share=0.25,
             crash_note="heartbeat 1 s, 10 may be missed: its examples/basic.rs",
         ),
+        Peer(
+            "riverqueue-rs",
+            "River (Rust), as in its benchmark",
+            settings="max_workers 2,000, fetch cooldown 2 ms, poll 20 ms, 50 connections, insert_many of 5,000: its `riverqueue bench`",
+            **{**river, "build": "rust", "command": [os.path.join(rust, "bench-riverqueue")], "concurrency": 2000, "chunk": 5000},
+        ),
+        Peer("awa", "awa (Rust)", settings="PartitionedQueue of 4, 1,024 workers, COPY, no deadline, poll 50 ms: its configuration.md", **awa),
         Peer("celery", "Celery on Redis, AOF everysec", durability="R", settings="acks_late, prefork 2, results kept, prefetch 64", **celery),
     ]
     return {peer.name: peer for peer in listed}

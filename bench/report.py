@@ -23,7 +23,7 @@ def versions(here):
             found[f"{name.split('/')[1]} (Go)"] = version
     with open(os.path.join(here, "peers", "rust", "Cargo.lock"), encoding="utf-8") as file:
         lock = file.read()
-    for name in ("graphile_worker", "apalis", "apalis-postgres"):
+    for name in ("graphile_worker", "apalis", "apalis-postgres", "awa", "riverqueue"):
         if match := re.search(rf'name = "{name}"\nversion = "([^"]+)"', lock):
             found[f"{name} (crate)"] = match.group(1)
     with open(os.path.join(here, "peers", "celery", "requirements.txt"), encoding="utf-8") as file:

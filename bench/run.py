@@ -438,7 +438,7 @@ class Bench:
         """Whether the peer's own record says that all are finished."""
         peer = self.peer
         if peer.open_sql:
-            return self.services.psql.number(peer.open_sql) == 0
+            return self.services.psql.number(peer.open_sql.replace("$N", str(jobs))) == 0
         *command, wanted = peer.done_redis
         answer = self.services.redis.ask(*command)
         if peer.name.startswith("celery"):
