@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what the benchmark runs, each from its lock file and the package registries alone.
 #
-#   bench/build.sh [TARGET]…   node graphile-worker bullmq pg-boss go rust celery ours; all when none is named
+#   bench/build.sh [TARGET]…   node graphile-worker bullmq pg-boss go temporal rust celery ours; all when none is named
 set -euo pipefail
 # shellcheck source=../ci/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../ci/lib.sh"
@@ -34,7 +34,9 @@ build() { # TARGET
   case $1 in
     node) npm_package "$bench/node" ;;
     graphile-worker | bullmq | pg-boss) npm_package "$bench/peers/$1" ;;
-    go) go_programs "$bench/peers/go" ./river ./asynq ;;
+    go) go_programs "$bench/peers/go" ./river ./asynq ./temporal ;;
+    # The compiler takes longest for this, the first time.
+    temporal) go_programs "$bench/peers/temporal" . ;;
     rust) (cd "$bench/peers/rust" && cargo build --release --locked --quiet) ;;
     celery) python_packages "$bench/peers/celery/requirements.txt" "$bench/.build/celery" ;;
     ours)
@@ -48,7 +50,7 @@ build() { # TARGET
 }
 
 targets=("$@")
-((${#targets[@]})) || targets=(node graphile-worker bullmq pg-boss go rust celery ours)
+((${#targets[@]})) || targets=(node graphile-worker bullmq pg-boss go temporal rust celery ours)
 for target in "${targets[@]}"; do
   step "build: $target"
   build "$target"

@@ -14,6 +14,8 @@ AWA_OPEN = """SELECT $N
   - coalesce((SELECT sum(terminal_delta) FROM awa.queue_terminal_count_deltas), 0)
   - coalesce((SELECT sum(completed_count) FROM awa.receipt_completion_batches), 0)
   - coalesce((SELECT sum(pruned_completed_count) FROM awa.queue_terminal_rollups), 0)"""
+# 3 is completed: WORKFLOW_EXECUTION_STATE_COMPLETED, which activities without a workflow have too.
+TEMPORAL_OPEN = "SELECT count(*) FROM current_chasm_executions WHERE state <> 3"
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Peer:
     build: str
     command: list
     settings: str
+    # Of a peer with a server of its own: the command that runs it.
+    server: tuple = ()
     env: dict = field(default_factory=dict)
     concurrency: int = 10
     workers: int = 1
@@ -161,6 +165,23 @@ def everyone():
         crash_env={"PARTITIONS": "1"},
         crash_note="heartbeat 30 s, stale after 90 s, a look every 30 s: the defaults",
     )
+    temporal = dict(
+        durability="D",
+        keeps="all for 24 h, its shortest retention",
+        build="go temporal",
+        command=[os.path.join(BUILD, "temporal")],
+        server=[os.path.join(BUILD, "temporal-server")],
+        concurrency=1000,
+        # No bulk call: callers side by side.
+        chunk=1,
+        producers=64,
+        uses_postgres=True,
+        open_sql=TEMPORAL_OPEN,
+        share=0.05,
+        enqueue_rate=200,
+        crash_env={"HEARTBEAT_S": "10"},
+        crash_note="HeartbeatTimeout 10 s (default: none; its examples have 10 s to 30 s), a retry after 1 s: the default",
+    )
     listed = [
         Peer("ours", "this scheduler, batches of 1,000", settings="pool_size 256; else the defaults; 1 API, 1 worker", **ours),
         Peer(
@@ -281,6 +302,12 @@ def everyone():
             **{**river, "build": "rust", "command": [os.path.join(rust, "bench-riverqueue")], "concurrency": 2000, "chunk": 5000},
         ),
         Peer("awa", "awa (Rust)", settings="PartitionedQueue of 4, 1,024 workers, COPY, no deadline, poll 50 ms: its configuration.md", **awa),
+        Peer(
+            "temporal",
+            "Temporal, standalone activities",
+            settings="all 4 services in one process, rate limits out of the way; poller autoscaling, 1,000 slots",
+            **temporal,
+        ),
         Peer("celery", "Celery on Redis, AOF everysec", durability="R", settings="acks_late, prefork 2, results kept, prefetch 64", **celery),
     ]
     return {peer.name: peer for peer in listed}

@@ -19,8 +19,10 @@ def versions(here):
         with open(os.path.join(here, "peers", name, "package-lock.json"), encoding="utf-8") as file:
             found[f"{name} (npm)"] = json.load(file)["packages"][f"node_modules/{name}"]["version"]
     with open(os.path.join(here, "peers", "go", "go.mod"), encoding="utf-8") as file:
-        for name, version in re.findall(r"github\.com/(riverqueue/river|hibiken/asynq) v(\S+)", file.read()):
-            found[f"{name.split('/')[1]} (Go)"] = version
+        for name, version in re.findall(r"(riverqueue/river|hibiken/asynq|temporal\.io/sdk) v(\S+)", file.read()):
+            found[f"{name.replace('.io/', ' ').split('/')[-1]} (Go)"] = version
+    with open(os.path.join(here, "peers", "temporal", "go.mod"), encoding="utf-8") as file:
+        found["temporal server (Go)"] = re.search(r"temporal\.io/server v(\S+)", file.read()).group(1)
     with open(os.path.join(here, "peers", "rust", "Cargo.lock"), encoding="utf-8") as file:
         lock = file.read()
     for name in ("graphile_worker", "apalis", "apalis-postgres", "awa", "riverqueue"):
@@ -70,7 +72,7 @@ def spread(values, show):
 def sums(lines, key):
     """Medians of a table of costs by role, as text."""
     roles = []
-    for role in ("api", "worker", "postgres", "redis", "envoy", "producer"):
+    for role in ("api", "server", "worker", "postgres", "redis", "envoy", "producer"):
         values = [line[key][role] for line in lines if role in line.get(key, {})]
         if values:
             roles.append(f"{role} {fine(statistics.median(values))}")

@@ -342,6 +342,10 @@ class Bench:
         self.fixed.update(env)
         if self.peer.ours:
             self.start_api()
+        if self.peer.server:
+            self.fixed["SERVER_PORT"] = free_port()
+            self.server = self.spawn(self.peer.server)
+            until(self.server.ready, 120, "its server")
         self.spawn([*self.peer.command, "setup"]).result(60)
 
     def start_api(self):
@@ -481,13 +485,15 @@ class Bench:
             found["api"] = [self.api.pid]
             if self.envoy:
                 found["envoy"] = [self.envoy.pid]
+        if self.peer.server:
+            found["server"] = [self.server.pid]
         return found
 
     def spent(self):
         return {role: sum(cpu(pid) for pid in pids) for role, pids in self.roles().items()}
 
     def rss(self):
-        wanted = ("worker", "api", "envoy")
+        wanted = ("worker", "api", "envoy", "server")
         found = {role: sum(map(peak_rss, pids)) for role, pids in self.roles().items() if role in wanted}
         if self.peer.uses_redis:
             found["redis"] = round(self.services.redis.info("used_memory_peak") / 2**20, 1)
