@@ -664,6 +664,8 @@ def crash(bench, options):
 def delayed(bench, options):
     """Jobs all due at the same moment, enqueued before it while the workers wait: how late they start."""
     jobs = max(100, int(options.delayed * bench.peer.share))
+    if bench.peer.delayed_most:
+        jobs = min(jobs, bench.peer.delayed_most)
     stamps = os.path.join(options.out, f"stamps-{bench.peer.name}")
     with contextlib.suppress(FileNotFoundError):
         os.remove(stamps)
