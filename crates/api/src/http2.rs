@@ -10,8 +10,9 @@ use crate::Limits;
 use crate::arriving::{Bound, Budget};
 use crate::layer::Mark;
 
-/// Streams that were reset before they were looked at; more end their connection.
-const MOST_RESETS: usize = 20;
+/// Streams that were reset before they were looked at; more end their connection. A gateway puts the calls of many clients on one, and
+/// each may hang up: with h2's 20, the calls of the others were lost with theirs.
+const MOST_RESETS: usize = 1_000;
 /// What may be on its way on one connection before it is read.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 /// What may be on its way on one stream.

@@ -19,7 +19,7 @@ where
 {
     run::run(name, Role::Worker, async |context: Context| {
         let registry = handlers(&context).await.context("preparing the handlers")?;
-        run_process(context, registry).await
+        Box::pin(run_process(context, registry)).await
     })
 }
 

@@ -84,9 +84,16 @@ impl Dispatch for Between {
 
     fn apart(&self) -> Option<Apart> {
         let queue = self.queue.apart()?;
-        let (gates, planted) = (Arc::clone(&self.gates), self.planted.clone());
+        let (gates, replays) = (Arc::clone(&self.gates), self.replays.clone());
+        let planted = self.planted.clone();
         Some(Box::new(|| {
-            Ok(Arc::new(Self::new(queue()?, gates, planted)) as SharedQueue)
+            let apart = Self {
+                queue: queue()?,
+                gates,
+                replays,
+                planted,
+            };
+            Ok(Arc::new(apart) as SharedQueue)
         }))
     }
 }
