@@ -69,10 +69,10 @@ impl http_body::Body for Arriving {
         let Poll::Ready(Some(Ok(come))) = &frame else {
             return frame;
         };
-        if let Some(bytes) = come.data_ref() {
-            if let Err(error) = this.take(bytes) {
-                return Poll::Ready(Some(Err(error.into())));
-            }
+        if let Some(bytes) = come.data_ref()
+            && let Err(error) = this.take(bytes)
+        {
+            return Poll::Ready(Some(Err(error.into())));
         }
         frame
     }
