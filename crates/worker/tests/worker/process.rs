@@ -22,7 +22,7 @@ pub(crate) const LEASE: Duration = Duration::from_millis(1_500);
 #[derive(Clone)]
 enum Queues {
     Memory(Arc<MemoryQueue>),
-    Redis(RedisOptions),
+    Redis(Box<RedisOptions>),
 }
 
 impl Queues {
@@ -30,7 +30,7 @@ impl Queues {
     fn connect(&self) -> SharedQueue {
         match self {
             Self::Memory(queue) => Arc::clone(queue) as SharedQueue,
-            Self::Redis(options) => Arc::new(RedisQueue::connect(options.clone()).unwrap()),
+            Self::Redis(options) => Arc::new(RedisQueue::connect((**options).clone()).unwrap()),
         }
     }
 }
@@ -71,7 +71,7 @@ impl Processes {
             let _ = writeln!(std::io::stderr(), "SKIPPED: TEST_REDIS_URL is not set");
             return None;
         };
-        Some(Self::new(Queues::Redis(RedisOptions {
+        Some(Self::new(Queues::Redis(Box::new(RedisOptions {
             url,
             sentinel: None,
             ssl_root_cert: None,
@@ -81,7 +81,7 @@ impl Processes {
             key_prefix: format!("worker-{}:", SystemEntropy.uuid().simple()),
             aging_step: Duration::from_secs(30),
             lease: LEASE,
-        })))
+        }))))
     }
 
     fn new(queues: Queues) -> Self {
