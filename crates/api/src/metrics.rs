@@ -9,7 +9,7 @@ const SUBMITTED: &str = "jobs_submitted_total";
 const REFUSED: &str = "jobs_submitted_errors_total";
 const REQUESTS: &str = "grpc_requests_total";
 const DURATION: &str = "grpc_request_duration_seconds";
-const ARRIVING: &str = "grpc_request_bytes_arriving";
+const ARRIVING: &str = "grpc_requests_arriving_bytes";
 const TURNED_AWAY: &str = "grpc_requests_turned_away_total";
 
 /// Every metric of this crate.

@@ -17,7 +17,12 @@ use crate::{Deps, Limits, TokenKey, metrics, serve, serve_scaler};
 pub async fn run(context: Context) -> anyhow::Result<()> {
     context.serve_side_port().await?;
     let config = &context.config;
-    let connecting = scheduler_engine::connect(config, Keep::Configured, Keep::Configured, &context.instance);
+    let connecting = Box::pin(scheduler_engine::connect(
+        config,
+        Keep::Configured,
+        Keep::Configured,
+        &context.instance,
+    ));
     let connected = context.unless_stopped(connecting).await;
     let Some(engine) = connected.context("connecting to the database and Redis")? else {
         return Ok(());

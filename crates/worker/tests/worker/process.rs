@@ -71,7 +71,7 @@ impl Processes {
             let _ = writeln!(std::io::stderr(), "SKIPPED: TEST_REDIS_URL is not set");
             return None;
         };
-        let options = RedisOptions {
+        Some(Self::new(Queues::Redis(Box::new(RedisOptions {
             url,
             sentinel: None,
             ssl_root_cert: None,
@@ -81,8 +81,7 @@ impl Processes {
             key_prefix: format!("worker-{}:", SystemEntropy.uuid().simple()),
             aging_step: Duration::from_secs(30),
             lease: LEASE,
-        };
-        Some(Self::new(Queues::Redis(Box::new(options))))
+        }))))
     }
 
     fn new(queues: Queues) -> Self {
