@@ -30,7 +30,7 @@ mod tend;
 
 use std::sync::Arc;
 
-use scheduler_domain::WorkerId;
+use scheduler_domain::{JobId, WorkerId};
 use scheduler_engine::{Engine, Session};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +70,15 @@ struct Shared {
     reporting: TaskTracker,
     /// Cancelled when running handlers are to be dropped.
     forced: CancellationToken,
+}
+
+impl Shared {
+    /// Stops and forgets what is not wanted here any more.
+    fn unwanted(&self, ids: &[JobId]) {
+        for entry in self.held.unwanted(ids) {
+            self.session.forget(&entry);
+        }
+    }
 }
 
 /// Runs a worker until `stop`: then jobs that have not begun go back unharmed, those that run may finish within the grace, and the

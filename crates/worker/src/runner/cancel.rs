@@ -37,7 +37,7 @@ async fn listen(shared: &Shared) {
 async fn follow(shared: &Shared, mut hints: Receiver<Hint>) {
     loop {
         match hints.recv().await {
-            Ok(Hint::Cancelled(id)) => shared.held.unwanted(&[id]),
+            Ok(Hint::Cancelled(id)) => shared.unwanted(&[id]),
             Ok(Hint::Changed(_)) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
@@ -57,7 +57,7 @@ async fn note(shared: &Shared) {
         for some in running.chunks(BATCH) {
             match shared.session.note_running(some.to_vec()).await {
                 Ok(unwanted) => {
-                    shared.held.unwanted(&unwanted);
+                    shared.unwanted(&unwanted);
                     failing = false;
                 }
                 Err(error) if !std::mem::replace(&mut failing, true) => {

@@ -84,7 +84,7 @@ async fn beat(shared: &Shared, queue: Option<&SharedQueue>) {
         match answer {
             Ok(lost) => {
                 // First what is lost, for the pulse lets buffered jobs begin.
-                shared.held.unwanted(&lost);
+                shared.unwanted(&lost);
                 shared.pulse.beat(sent);
                 if std::mem::take(&mut failing) {
                     info!(held = held.len(), lost = lost.len(), "heartbeats arrive again");

@@ -158,12 +158,14 @@ impl Held {
         }
     }
 
-    /// Jobs are not wanted here any more: those that wait are forgotten, those that run are told to stop.
-    pub(super) fn unwanted(&self, ids: &[JobId]) {
+    /// Jobs are not wanted here any more: those that run are told to stop, those that wait are forgotten. The latter are returned, for a
+    /// heartbeat may have made their leases again since they were taken from the queue.
+    pub(super) fn unwanted(&self, ids: &[JobId]) -> Vec<Entry> {
         let mut held = self.lock();
+        let mut waited = Vec::new();
         for id in ids {
             match held.get_mut(id).map(|job| &mut job.stage) {
-                Some(Stage::Waiting) => drop(held.remove(id)),
+                Some(Stage::Waiting) => waited.extend(held.remove(id).map(|job| job.entry)),
                 Some(Stage::Running(attempt)) => {
                     attempt.stop();
                     attempt.why = Some(Why::Unwanted);
@@ -171,6 +173,7 @@ impl Held {
                 Some(Stage::Ended { .. }) | None => {}
             }
         }
+        waited
     }
 
     /// Tells everything that runs to stop, because the worker has to go.

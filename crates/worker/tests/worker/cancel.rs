@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use scheduler_domain::State;
-use scheduler_queue::Inspect as _;
+use scheduler_queue::{Hint, Hints as _, Inspect as _};
 use scheduler_store::Cancelled;
 use scheduler_worker::{JobContext, JobError, Registry, handlers};
 use serde_json::Value;
@@ -54,6 +54,33 @@ async fn a_cancel_whose_hint_is_lost_is_learnt_from_the_store() {
     world.engine.cancel(id).await.unwrap();
     eventually("the handler's end", async || (told.get() == 1).then_some(())).await;
     assert!(world.elapsed() - before < Duration::from_secs(3));
+}
+
+/// The cancel takes its lease away, but a heartbeat that is sent before the worker hears of it makes it again.
+#[tokio::test(start_paused = true)]
+async fn a_job_cancelled_while_it_waits_for_a_slot_leaves_no_lease_behind() {
+    let world = World::new();
+    world.worker(handlers::stock(), 1);
+    // So that the worker takes more than it can start.
+    for _ in 0..50 {
+        let id = world.submit("noop", "{}").await;
+        world.end(id).await;
+    }
+    world.submit("sleep", r#"{"ms":80}"#).await;
+    let waits = world.submit("noop", "{}").await;
+    let leased = async |wanted| {
+        eventually("that many leases", async || {
+            let sizes = world.queue.sizes().await.unwrap();
+            (sizes.leased == wanted).then_some(())
+        })
+        .await;
+    };
+    leased(2).await;
+    world.queue.mute.store(true, Ordering::SeqCst);
+    world.engine.cancel(waits).await.unwrap();
+    world.queue.mute.store(false, Ordering::SeqCst);
+    world.queue.publish(Hint::Cancelled(waits)).await.unwrap();
+    leased(0).await;
 }
 
 #[tokio::test(start_paused = true)]
