@@ -7,6 +7,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -76,11 +77,16 @@ func check(err error) {
 	}
 }
 
+// freePort is one below those that the system hands out: the server keeps ports in columns of 16 bits with a sign.
 func freePort() int {
-	listener, err := net.Listen("tcp", local+":0")
-	check(err)
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	for {
+		port := 10000 + rand.IntN(22000)
+		listener, err := net.Listen("tcp", fmt.Sprintf("%s:%d", local, port))
+		if err == nil {
+			check(listener.Close())
+			return port
+		}
+	}
 }
 
 func service(port int) config.Service {
