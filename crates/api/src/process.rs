@@ -1,7 +1,7 @@
 //! The parts of the `scheduler-api` process.
 
 use anyhow::Context as _;
-use scheduler_engine::{Engine, Keep, upkeep};
+use scheduler_engine::{Engine, upkeep};
 use scheduler_service::config::Config;
 use scheduler_service::run::Context;
 use secrecy::ExposeSecret as _;
@@ -16,14 +16,7 @@ use crate::{Deps, Limits, TokenKey, metrics, serve, serve_scaler};
 /// When a backend cannot be reached at the start, a port is taken, or a part of the process ends early.
 pub async fn run(context: Context) -> anyhow::Result<()> {
     context.serve_side_port().await?;
-    let config = &context.config;
-    let connecting = Box::pin(scheduler_engine::connect(
-        config,
-        Keep::Configured,
-        Keep::Configured,
-        &context.instance,
-    ));
-    let connected = context.unless_stopped(connecting).await;
+    let connected = scheduler_engine::connect_process(&context).await;
     let Some(engine) = connected.context("connecting to the database and Redis")? else {
         return Ok(());
     };

@@ -244,13 +244,21 @@ impl Site {
         Ok(times)
     }
 
-    /// What a query counts in the database itself, past every link.
-    pub async fn count(&self, query: &'static str) -> Result<i64> {
+    /// A connection to the database itself, past every link, whose statements are no part of what conflicts are about.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn aside(&self) -> Result<PgConnection> {
         let mut connection = PgConnection::connect(&self.database).await?;
-        // A look is no part of what conflicts are about.
         connection
             .execute("SET default_transaction_isolation TO 'read committed'")
             .await?;
+        Ok(connection)
+    }
+
+    /// What a query counts in the database itself, past every link.
+    pub async fn count(&self, query: &'static str) -> Result<i64> {
+        let mut connection = self.aside().await?;
         let count = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
         connection.close().await?;
         Ok(count)

@@ -7,6 +7,7 @@ use scheduler_domain::{SystemClock, SystemEntropy};
 use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SentinelOptions, SharedQueue};
 use scheduler_service::config::Config;
 use scheduler_service::http::{Checks, check};
+use scheduler_service::run::Context;
 use scheduler_store::{Maintenance as _, MemoryStore, PostgresOptions, PostgresStore, SharedStore};
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
@@ -32,11 +33,26 @@ pub enum Keep {
 /// metrics of what it connects.
 ///
 /// # Errors
-/// When the database cannot be reached within its start timeout or does not take who we say we are, or the schema is not the one this build needs.
+/// When the database cannot be reached within its start timeout or does not take who we say we are, or the schema is not the one this
+/// build needs.
 pub async fn connect(config: &Config, store: Keep, queue: Keep, instance: &str) -> Result<Engine, Error> {
     Ok(connect_backends(config, store, queue, instance)
         .await?
         .engine(config))
+}
+
+/// As [`connect`], over the backends that a process is configured with; `None` when it was told to stop before.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_process(context: &Context) -> Result<Option<Engine>, Error> {
+    let connecting = connect(
+        &context.config,
+        Keep::Configured,
+        Keep::Configured,
+        &context.instance,
+    );
+    context.unless_stopped(Box::pin(connecting)).await
 }
 
 /// Where jobs are kept, and the index of them. An engine is made of it; tests put something in between.

@@ -9,20 +9,44 @@ use crate::Error;
 use crate::engine::Parts;
 
 impl Parts {
-    /// Hands out again what is leased, for the cause that each lease has, and as much `later` as the number of lost leases says.
+    /// Hands out again what its worker gives back: at once, and charged to nothing.
+    ///
+    /// # Errors
+    /// The store's or the queue's failure: what was not done is found again.
+    pub(crate) async fn hand_out_released(&self, leases: &[Lease]) -> Result<Vec<HandedOut>, Error> {
+        let released = |lease: &Lease| HandOutCause::Released {
+            worker: lease.worker.clone(),
+            since: lease.since,
+        };
+        self.hand_out_leased(leases, released, |_| Duration::ZERO).await
+    }
+
+    /// Hands out again what its worker has lost: each is charged a crash, and one that was lost before waits a little.
+    ///
+    /// # Errors
+    /// As [`Parts::hand_out_released`].
+    pub(crate) async fn hand_out_lost(&self, leases: &[Lease]) -> Result<Vec<HandedOut>, Error> {
+        let budget = self.options.crash_budget;
+        let lost = |lease: &Lease| HandOutCause::LeaseExpired {
+            worker: lease.worker.clone(),
+            since: lease.since,
+            budget,
+        };
+        let later = |crashes| spread(crashes, self.options.lease, &*self.entropy);
+        self.hand_out_leased(leases, lost, later).await
+    }
+
+    /// Hands out again what is leased, as much `later` as the number of lost leases says.
     ///
     /// The row is due at once all the same: were the queue to lose the entry, nothing would be left to wait for.
     ///
     /// The row first: if the process dies before the lease is evicted, the next look finds the lease again, and the store refuses
     /// to hand out twice under the same epoch. If it dies before the push, the reconciler finds the row.
-    ///
-    /// # Errors
-    /// The store's or the queue's failure: what was not done is found again.
-    pub(crate) async fn hand_out_leased(
+    async fn hand_out_leased(
         &self,
         leases: &[Lease],
         cause: impl Fn(&Lease) -> HandOutCause,
-        later: impl Fn(u32, Duration, &dyn Entropy) -> Duration,
+        later: impl Fn(u32) -> Duration,
     ) -> Result<Vec<HandedOut>, Error> {
         let jobs = leases
             .iter()
@@ -36,7 +60,7 @@ impl Parts {
         let mut handed_out = self.store.hand_out(now, jobs).await?;
         for job in &mut handed_out {
             if let HandedOut::Again { entry, crashes } = job {
-                let later = later(*crashes, self.options.lease, &*self.entropy);
+                let later = later(*crashes);
                 if !later.is_zero() {
                     entry.ready_at = entry.ready_at.max(clock::add(now, later));
                 }
@@ -46,4 +70,14 @@ impl Parts {
         self.queue.push(&entries(&handed_out)).await?;
         Ok(handed_out)
     }
+}
+
+/// How much later than at once a job is handed out that has lost so many leases.
+///
+/// A job that takes its worker with it takes those with it that run beside it. Handed out again together they would begin together
+/// again, until the budget of all of them is used up. So from the second time on they are spread over a time in which a short job
+/// can well be on its own; the first time a lost lease is most often nobody's fault, and waits for nothing.
+fn spread(crashes: u32, lease: Duration, entropy: &dyn Entropy) -> Duration {
+    let longest = lease * crashes.saturating_sub(1).min(2);
+    longest.mul_f64(entropy.unit())
 }

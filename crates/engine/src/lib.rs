@@ -28,7 +28,7 @@ mod tally;
 pub mod upkeep;
 mod watch;
 
-pub use connect::{Backends, Keep, connect, connect_backends};
+pub use connect::{Backends, Keep, connect, connect_backends, connect_process};
 pub use engine::Engine;
 pub use error::Error;
 pub use options::Options;

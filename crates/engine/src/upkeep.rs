@@ -29,7 +29,6 @@ use tracing::warn;
 pub use gauges::Gauges;
 pub use promote::Promoter;
 pub use reap::Reaper;
-pub(crate) use reap::spread;
 pub use reconcile::{Reconciler, Swept};
 pub use retain::Retention;
 

@@ -1,6 +1,7 @@
 //! Logs and traces of a process.
 //!
-//! Logs are text on a terminal and flat JSON elsewhere, on stderr. Nobody who logs waits for it to be written: see [`Dropped`]. Spans are exported by OTLP when an endpoint is
+//! Logs are text on a terminal and flat JSON elsewhere, on stderr. Nobody who logs waits for it to be written: see
+//! [`Dropped`]. Spans are exported by OTLP when an endpoint is
 //! configured, and cost next to nothing when not. A job's trace context travels with the job as W3C `traceparent` text:
 //! [`current_traceparent`] when it is submitted, [`link_traceparent`] when it runs.
 

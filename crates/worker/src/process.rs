@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use scheduler_engine::{Engine, Keep};
+use scheduler_engine::Engine;
 use scheduler_service::config::Role;
 use scheduler_service::run::{self, Context};
 
@@ -29,14 +29,7 @@ where
 /// When a backend cannot be reached at the start, or a part of the process ends early.
 pub async fn run_process(context: Context, registry: Registry) -> anyhow::Result<()> {
     context.serve_side_port().await?;
-    let config = &context.config;
-    let connecting = Box::pin(scheduler_engine::connect(
-        config,
-        Keep::Configured,
-        Keep::Configured,
-        &context.instance,
-    ));
-    let connected = context.unless_stopped(connecting).await;
+    let connected = scheduler_engine::connect_process(&context).await;
     let Some(engine) = connected.context("connecting to the database and Redis")? else {
         return Ok(());
     };

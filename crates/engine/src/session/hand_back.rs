@@ -1,15 +1,12 @@
 //! Giving jobs back: those that never began, and those that could not end.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
-use scheduler_domain::{Entropy, Entry, Lease};
-use scheduler_store::HandOutCause;
+use scheduler_domain::{Entry, Lease};
 use tracing::warn;
 
 use super::{Inner, Session};
 use crate::backoff::Backoff;
-use crate::upkeep::spread;
 use crate::{Error, history};
 
 impl Session {
@@ -34,11 +31,7 @@ impl Session {
             return;
         }
         history::handed_back(&started);
-        let released = |lease: &Lease| HandOutCause::Released {
-            worker: lease.worker.clone(),
-            since: lease.since,
-        };
-        if let Err(error) = self.0.parts.hand_out_leased(&started, released, at_once).await {
+        if let Err(error) = self.0.parts.hand_out_released(&started).await {
             warn!(
                 jobs = started.len(),
                 error = &error as &dyn std::error::Error,
@@ -52,20 +45,8 @@ impl Session {
     /// # Errors
     /// The store's or the queue's failure; to give up the same again is safe.
     pub async fn give_up(&self, stuck: &[Lease]) -> Result<(), Error> {
-        let parts = &self.0.parts;
-        let budget = parts.options.crash_budget;
-        let lost = |lease: &Lease| HandOutCause::LeaseExpired {
-            worker: lease.worker.clone(),
-            since: lease.since,
-            budget,
-        };
-        parts.hand_out_leased(stuck, lost, spread).await.map(drop)
+        self.0.parts.hand_out_lost(stuck).await.map(drop)
     }
-}
-
-/// What is handed back is nobody's fault.
-fn at_once(_: u32, _: Duration, _: &dyn Entropy) -> Duration {
-    Duration::ZERO
 }
 
 /// Tries until the queue takes them, or the session is gone: then its heartbeats are too, and the leases run out.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use scheduler_domain::{Entropy, Lease, Shard};
+use scheduler_domain::Shard;
 use scheduler_queue::Hint;
-use scheduler_store::{HandOutCause, HandedOut};
+use scheduler_store::HandedOut;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -57,13 +57,7 @@ impl Reaper {
             return Ok(0);
         }
         metrics::counter!(crate::metrics::EXPIRED).increment(expired.len() as u64);
-        let budget = parts.options.crash_budget;
-        let lost = |lease: &Lease| HandOutCause::LeaseExpired {
-            worker: lease.worker.clone(),
-            since: lease.since,
-            budget,
-        };
-        let handed_out = parts.hand_out_leased(&expired, lost, spread).await?;
+        let handed_out = parts.hand_out_lost(&expired).await?;
         report(&handed_out);
         parts
             .queue
@@ -71,16 +65,6 @@ impl Reaper {
             .await?;
         Ok(expired.len())
     }
-}
-
-/// How much later than at once a job is handed out that has lost so many leases.
-///
-/// A job that takes its worker with it takes those with it that run beside it. Handed out again together they would begin together
-/// again, until the budget of all of them is used up. So from the second time on they are spread over a time in which a short job
-/// can well be on its own; the first time a lost lease is most often nobody's fault, and waits for nothing.
-pub(crate) fn spread(crashes: u32, lease: Duration, entropy: &dyn Entropy) -> Duration {
-    let longest = lease * crashes.saturating_sub(1).min(2);
-    longest.mul_f64(entropy.unit())
 }
 
 fn report(handed_out: &[HandedOut]) {

@@ -111,7 +111,8 @@ impl Held {
         }
     }
 
-    /// A job leaves the buffer for a slot, where it runs for `timeout` at most, and will write `notes`. `None` when it is not held any more: do not run it.
+    /// A job leaves the buffer for a slot, where it runs for `timeout` at most, and will write `notes`. `None` when it is not held any
+    /// more: do not run it.
     pub(super) fn start(
         &self,
         entry: &Entry,

@@ -46,8 +46,9 @@ fn send(shared: &Arc<Shared>, ended: Ended, report: Report) {
     let entry = ended.entry.clone();
     let (shared_then, under_way) = (Arc::clone(shared), shared.reporting.token());
     shared.session.report(report, entry, move |delivered| {
-        let span = ended.span.clone();
-        span.in_scope(|| settle(&shared_then, &ended, &kind, delivered));
+        ended
+            .span
+            .in_scope(|| settle(&shared_then, &ended, &kind, delivered));
         drop((ended.permit, under_way));
     });
 }

@@ -9,11 +9,13 @@ use scheduler_domain::{
 };
 use scheduler_engine::upkeep::{Promoter, Reaper, Reconciler};
 use scheduler_engine::{Engine, Options as EngineOptions, Submission};
-use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, Served, SharedQueue};
+use scheduler_queue::{MemoryQueue, RedisOptions, RedisQueue, SharedQueue};
 use scheduler_store::{MemoryStore, SharedStore, Submitted};
-use scheduler_worker::{Options, Registry, Stop, run};
+use scheduler_worker::{Registry, Stop, run};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
+
+use crate::world;
 
 /// A lease is short here, for time is that of the clock on the wall.
 pub(crate) const LEASE: Duration = Duration::from_millis(1_500);
@@ -106,18 +108,10 @@ impl Processes {
             .enable_all()
             .build()
             .unwrap();
-        let options = Options {
-            instance: "test".to_owned(),
-            pool_size,
-            claim_batch: 1_000,
-            served: Served::All,
-            busy: tokio::sync::watch::Sender::new(0),
-            drain_grace: Duration::from_secs(10),
-        };
         let (store, queues) = (Arc::clone(&self.store), self.queues.clone());
         runtime.spawn(async move {
             let engine = engine(&store, queues.connect());
-            run(engine, registry, options, Stop::default()).await;
+            run(engine, registry, world::options(pool_size), Stop::default()).await;
         });
         Life(Some(runtime))
     }

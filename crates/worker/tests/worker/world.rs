@@ -31,6 +31,18 @@ impl Clock for RuntimeClock {
     }
 }
 
+/// Of a worker with so many slots and a grace of ten seconds.
+pub(crate) fn options(pool_size: usize) -> Options {
+    Options {
+        instance: "test".to_owned(),
+        pool_size,
+        claim_batch: 1_000,
+        served: Served::All,
+        busy: tokio::sync::watch::Sender::new(0),
+        drain_grace: Duration::from_secs(10),
+    }
+}
+
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) store: Arc<FaultyStore>,
@@ -74,15 +86,12 @@ impl World {
 
     /// Starts a worker that stops with the world's `stop`, after a grace of ten seconds.
     pub(crate) fn worker(&self, registry: Registry, pool_size: usize) -> JoinHandle<()> {
-        let options = Options {
-            instance: "test".to_owned(),
-            pool_size,
-            claim_batch: 1_000,
-            served: Served::All,
-            busy: tokio::sync::watch::Sender::new(0),
-            drain_grace: Duration::from_secs(10),
-        };
-        tokio::spawn(run(self.engine.clone(), registry, options, self.stop.clone()))
+        tokio::spawn(run(
+            self.engine.clone(),
+            registry,
+            options(pool_size),
+            self.stop.clone(),
+        ))
     }
 
     /// Another worker, in the hands of the test.

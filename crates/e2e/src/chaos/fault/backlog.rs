@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use scheduler_client::{Client, ClientOptions, JobRequest};
+use sqlx::Connection as _;
 use sqlx::types::Uuid;
-use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::rest;
@@ -61,11 +61,7 @@ async fn fill(site: &Site, count: usize, later: Duration) -> Result<()> {
     let client = Client::connect(ClientOptions::new(site.gateway())).await?;
     let job = JobRequest::new("noop").delay(Duration::from_secs(2));
     let pattern: Uuid = client.submit(job).await?.job_id.parse()?;
-    let mut connection = PgConnection::connect(&site.database).await?;
-    // It reads much, and is no part of what conflicts are about.
-    connection
-        .execute("SET default_transaction_isolation TO 'read committed'")
-        .await?;
+    let mut connection = site.aside().await?;
     // As the contract numbers them: queued, or scheduled for later.
     let state: i16 = if later.is_zero() { 1 } else { 8 };
     let due_in = i64::try_from(later.as_millis())?;
