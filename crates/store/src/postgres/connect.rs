@@ -8,7 +8,7 @@ use scheduler_domain::{Entropy as _, SystemEntropy};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::PostgresStore;
 use super::call::Db;
@@ -112,6 +112,7 @@ impl PostgresStore {
             .acquire_timeout(options.call_timeout)
             // A dead connection is noticed by the statement that meets it, and the try repeated.
             .test_before_acquire(false)
+            .after_connect(|connection, _| Box::pin(find_by_key(connection)))
             .connect_lazy_with(bounded);
         Ok(Self {
             db: Db {
@@ -120,6 +121,27 @@ impl PostgresStore {
                 unbounded,
             },
         })
+    }
+}
+
+/// PostgreSQL's planner goes by the sizes of tables, and keeps its plan. Made while there are few jobs, it would read all of them for
+/// each batch until statistics are made anew: for a minute or more after the first million came.
+pub(super) const FIND_BY_KEY: &str = "-- store.find_by_key
+    SELECT set_config(name, 'off', false) FROM pg_settings
+    WHERE name IN ('enable_bitmapscan', 'enable_hashjoin', 'enable_material', 'enable_mergejoin', 'enable_seqscan')";
+
+/// Has rows found by key, whatever the planner makes of the sizes of the tables. What does not know these settings does without.
+async fn find_by_key(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    match sqlx::raw_sql(FIND_BY_KEY).execute(connection).await {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) => {
+            debug!(
+                error = &*error as &dyn std::error::Error,
+                "plans are left to the database"
+            );
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 

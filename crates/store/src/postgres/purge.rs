@@ -23,7 +23,8 @@ pub(super) const OLDEST: &str = "-- store.purge_look
 
 /// Looks at `finished_at` again: the job may have been redriven since.
 pub(super) const PURGE: &str = "-- store.purge
-    DELETE FROM jobs WHERE shard = $1 AND id = ANY($2::UUID[]) AND finished_at < $3 AND state IN (3, 4, 5, 7)
+    DELETE FROM jobs WHERE (shard, id) IN (SELECT d.shard, d.id FROM unnest($1::INT2[], $2::UUID[]) AS d(shard, id))
+        AND finished_at < $3 AND state IN (3, 4, 5, 7)
     RETURNING id, key";
 
 /// Before every job.
@@ -139,7 +140,7 @@ impl Work for Delete<'_> {
     async fn run(&self, connection: &mut PgConnection, _: Earlier) -> Result<usize, Fault> {
         let shard = self.shard.column();
         let deleted = sqlx::query(PURGE)
-            .bind(shard)
+            .bind(vec![shard; self.ids.len()])
             .bind(self.ids)
             .bind(self.before)
             .fetch_all(&mut *connection)

@@ -1,5 +1,5 @@
-//! Statements find their rows by the index that was made for them, on a large table with little that is open and on
-//! one where everything is.
+//! Statements find their rows by the index that was made for them, on a large table with little that is open, on one where
+//! everything is, and on a small one: a plan is kept while the table grows.
 
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
@@ -47,8 +47,8 @@ async fn statements_use_the_index_that_was_made_for_them() {
         return;
     };
     let mut connection = database.store.db.pool.acquire().await.unwrap();
-    for open_of_1000 in [1, 1_000] {
-        fill(&mut connection, open_of_1000).await;
+    for (jobs, open_of_1000) in [(120_000, 1), (120_000, 1_000), (60, 1_000), (60, 1)] {
+        fill(&mut connection, jobs, open_of_1000).await;
         for (index, statements) in PLANS {
             for statement in statements {
                 let sizes: &[_] = if statement.contains("unnest(") {
@@ -66,7 +66,7 @@ async fn statements_use_the_index_that_was_made_for_them() {
                     let right = used && !strays && !plan.contains("Seq Scan");
                     assert!(
                         right,
-                        "{open_of_1000} of 1000 open, {rows:?} rows, not by {index}:\n{statement}\n{plan}"
+                        "{jobs} jobs, {open_of_1000} of 1000 open, {rows:?} rows, not by {index}:\n{statement}\n{plan}"
                     );
                 }
             }
@@ -76,8 +76,8 @@ async fn statements_use_the_index_that_was_made_for_them() {
     database.stop().await;
 }
 
-/// 120,000 jobs, of each thousand so many open, with statistics.
-async fn fill(connection: &mut PgConnection, open_of_1000: i32) {
+/// So many jobs, of each thousand so many open, with statistics.
+async fn fill(connection: &mut PgConnection, jobs: i32, open_of_1000: i32) {
     for statement in [
         "TRUNCATE jobs, job_keys, job_attempts".to_owned(),
         format!(
@@ -88,13 +88,13 @@ async fn fill(connection: &mut PgConnection, open_of_1000: i32) {
                 TIMESTAMPTZ '2026-01-01' + n * INTERVAL '1 ms', '{{}}', TIMESTAMPTZ '2026-01-01' + n * INTERVAL '1 ms',
                 TIMESTAMPTZ '2026-01-01', CASE WHEN n % 1000 < {open_of_1000} THEN NULL ELSE TIMESTAMPTZ '2026-01-02' END,
                 1, 0, 0, 1
-             FROM generate_series(1, 120000) AS n"
+             FROM generate_series(1, {jobs}) AS n"
         ),
-        "INSERT INTO job_keys SELECT n % 8, md5(n::TEXT)::UUID, md5(n::TEXT)::UUID FROM generate_series(1, 120000) AS n"
-            .to_owned(),
-        "INSERT INTO job_attempts (shard, id, epoch, number, outcome)
-         SELECT n % 8, md5(n::TEXT)::UUID, 1, 1, 3 FROM generate_series(1, 120000) AS n"
-            .to_owned(),
+        format!("INSERT INTO job_keys SELECT n % 8, md5(n::TEXT)::UUID, md5(n::TEXT)::UUID FROM generate_series(1, {jobs}) AS n"),
+        format!(
+            "INSERT INTO job_attempts (shard, id, epoch, number, outcome)
+             SELECT n % 8, md5(n::TEXT)::UUID, 1, 1, 3 FROM generate_series(1, {jobs}) AS n"
+        ),
         "ANALYZE".to_owned(),
     ] {
         connection.execute(AssertSqlSafe(statement)).await.unwrap();
