@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use scheduler_client::JobRequest;
+use scheduler_e2e::proxy::{On, Protocol, Proxy, Trouble};
 use scheduler_e2e::{Fleet, Process, Settings, answering, free_port};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -145,5 +146,42 @@ async fn a_process_waits_for_its_database_alive_and_not_ready_and_goes_at_once_w
                 told.elapsed()
             );
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_waits_for_a_database_that_takes_connections_and_no_statements() {
+    let Some(settings) = Settings::read() else {
+        return;
+    };
+    let fleet = Fleet::on_empty_database(&settings, "refuses").await.unwrap();
+    let address = fleet.database().split(['@', '/']).nth(3).unwrap().to_owned();
+    for program in PROGRAMS {
+        let proxy = Proxy::start(address.parse().unwrap(), Protocol::Postgres, 1)
+            .await
+            .unwrap();
+        proxy.statements().always(On::Any, Trouble::Refuse("53300"));
+        let side_port = free_port().unwrap();
+        let database = fleet
+            .database()
+            .replace(&address, &format!("127.0.0.1:{}", proxy.port()));
+        let mut command = fleet.command(program, program);
+        command
+            .env("DATABASE_URL", database)
+            .env("GRPC_PORT", "0")
+            .env("METRICS_PORT", side_port.to_string());
+        let mut process = Process::start(&mut command).unwrap();
+        open(side_port).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(process.runs().unwrap(), "{program} gave up");
+        assert!(asked(side_port, "/ready").await.contains(" 503 "), "{program}");
+        proxy.statements().clear();
+        let cleared = Instant::now();
+        while !asked(side_port, "/ready").await.contains(" 200 ") {
+            assert!(cleared.elapsed() < Duration::from_secs(10), "{program}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let status = process.terminate(Duration::from_secs(20)).await.unwrap();
+        assert!(status.success(), "{program}: {status}");
     }
 }

@@ -133,6 +133,7 @@ impl Engine {
 
 async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, Error> {
     let database = &config.database;
+    let begun = Instant::now();
     let store = PostgresStore::connect(PostgresOptions {
         url: database.connection_url().expose_secret().to_owned(),
         max_connections: database.max_connections,
@@ -145,11 +146,24 @@ async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, E
         application_name: instance.to_owned(),
     })
     .await?;
-    if database.migrate_on_start {
-        store.migrate().await?;
-        store.ping().await?;
-    } else {
-        schema(&store).await?;
+    let mut told = false;
+    loop {
+        match schema(&store, database.migrate_on_start).await {
+            // It was there a moment ago, and who is restarted for that finds it no sooner.
+            Err(error @ scheduler_store::Error::Unavailable { .. })
+                if begun.elapsed() < database.start_timeout =>
+            {
+                if !told {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the database is not ready, trying again"
+                    );
+                    told = true;
+                }
+                tokio::time::sleep(SCHEMA_PERIOD).await;
+            }
+            answered => break answered?,
+        }
     }
     warn_of_weaknesses(&store).await;
     Ok(Arc::new(store))
@@ -167,8 +181,17 @@ async fn warn_of_weaknesses(store: &PostgresStore) {
     }
 }
 
+/// Brings the schema up to date if told so, else waits until somebody else has.
+async fn schema(store: &PostgresStore, migrates: bool) -> Result<(), scheduler_store::Error> {
+    if !migrates {
+        return migrated(store).await;
+    }
+    store.migrate().await?;
+    store.ping().await
+}
+
 /// Waits until somebody else has brought the schema up to date: in a cluster that is a Job which starts with the pods.
-async fn schema(store: &PostgresStore) -> Result<(), Error> {
+async fn migrated(store: &PostgresStore) -> Result<(), scheduler_store::Error> {
     let deadline = Instant::now() + SCHEMA_PATIENCE;
     let mut told = false;
     loop {
@@ -180,7 +203,7 @@ async fn schema(store: &PostgresStore) -> Result<(), Error> {
                 }
                 tokio::time::sleep(SCHEMA_PERIOD).await;
             }
-            answered => return Ok(answered?),
+            answered => return answered,
         }
     }
 }
