@@ -54,6 +54,8 @@ def brief(line):
         return f"{line['seconds']:.1f} s" if line["seconds"] else f"not within {line['gave_up_after']} s"
     if mode == "delayed":
         return f"{line['jobs']} jobs: p50 {line['p50_s']:.2f} s, p99 {line['p99_s']:.2f} s late"
+    if mode == "soak":
+        return f"{rate(line['per_s'])} jobs/s, windows {line['lowest'] * 100:.0f} to {line['highest'] * 100:.0f} % of it"
     parts = [f"{rate(line[f'{name}_per_s'])}/s at {rate(line[f'{name}_backlog'])}" for name in ("small", "large") if f"{name}_per_s" in line]
     return ", ".join(parts) or "skipped"
 
@@ -334,6 +336,32 @@ def write(raw, page):
                     median(good, "ratio", lambda value: f"{value:.2f}"),
                 ]
                 for peer, good, bad in backlogs
+            ],
+        )
+
+    soaks = list(of("soak"))
+    if soaks:
+        text += [
+            "## Soak",
+            "",
+            "As sustained, for longer; from a quarter of the time to three quarters a REPEATABLE READ snapshot is held open, so that no dead row "
+            "can be cleared away. The windows are a twentieth of the time each, the first left out.",
+            "",
+        ]
+        text += table(
+            ["peer", "seconds", "jobs", "jobs/s", "meanwhile", "lowest window", "highest", "peak MiB"],
+            [
+                [
+                    named(peer, bad),
+                    median(good, "seconds"),
+                    median(good, "handled"),
+                    median(good, "per_s"),
+                    median(good, "held_per_s"),
+                    median(good, "lowest", lambda value: f"{value * 100:.0f} %"),
+                    median(good, "highest", lambda value: f"{value * 100:.0f} %"),
+                    sums(good, "rss_mib"),
+                ]
+                for peer, good, bad in soaks
             ],
         )
 

@@ -26,9 +26,12 @@ sys.path.insert(0, HERE)
 import ceilings  # noqa: E402
 import peers  # noqa: E402
 import report  # noqa: E402
+import soak  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 MODES = ("drain", "sustain", "latency", "crash", "delayed", "backlog")
+# Only when it is asked for.
+LONG_MODES = ("soak",)
 BEGUN = time.monotonic()
 
 
@@ -722,9 +725,15 @@ def one(peer, mode, options):
     with Bench(peer, options) as bench:
         if mode == "drain":
             return drain(bench, max(200, int(options.jobs * peer.share)))
+        if mode == "soak":
+            return soak.soak(bench, options, Psql)
         return {"sustain": sustain, "latency": latency, "crash": crash, "delayed": delayed, "backlog": backlog}[mode](
             bench, options
         )
+
+
+def can(peer, mode):
+    return ("sustain" if mode == "soak" else mode) in peer.modes
 
 
 # --- All of it ---------------------------------------------------------------------------------------
@@ -784,7 +793,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="ci/bench.sh", description=__doc__)
     known = peers.everyone()
     parser.add_argument("--only", default="", help=f"peers, with commas between: {', '.join(known)}")
-    parser.add_argument("--modes", default=",".join(MODES), help="modes, with commas between")
+    parser.add_argument("--modes", default=",".join(MODES), help="modes, with commas between; soak, too, when asked for")
     parser.add_argument("--runs", type=int, default=5, help="runs of each peer in each mode")
     parser.add_argument("--jobs", type=int, default=200_000, help="jobs drained; slow peers get a share")
     parser.add_argument("--delayed", type=int, default=100_000, help="jobs due at once; slow peers get a share")
@@ -793,6 +802,7 @@ def arguments():
     parser.add_argument("--take", type=int, default=20_000, help="jobs drained from a backlog")
     parser.add_argument("--seconds", type=int, default=20, help="what is measured of `sustain`")
     parser.add_argument("--warm-up", type=int, default=5, help="seconds of `sustain` before that")
+    parser.add_argument("--soak", type=int, default=1200, help="seconds of `soak`")
     parser.add_argument("--open", type=int, default=10_000, help="open jobs at the most in `sustain`")
     parser.add_argument("--samples", type=int, default=500, help="jobs of `latency`")
     parser.add_argument("--seed", type=int, default=0, help="for the order; 0 takes another each time")
@@ -812,7 +822,7 @@ def arguments():
             parser.error(f"no such peer: {name}")
     options.modes = options.modes.split(",")
     for mode in options.modes:
-        if mode not in MODES:
+        if mode not in MODES + LONG_MODES:
             parser.error(f"no such mode: {mode}")
     options.out = os.path.abspath(options.out)
     return options, [known[name] for name in chosen]
@@ -852,10 +862,10 @@ def main():
                 ceilings.measure(services, options, lambda name, value: record({"kind": "ceiling", "name": name, "value": value}), say)
             finally:
                 services.stop()
-        total = sum(mode in peer.modes for peer in chosen for mode in options.modes) * options.runs
+        total = sum(can(peer, mode) for peer in chosen for mode in options.modes) * options.runs
         done = 0
         for run in range(1, options.runs + 1):
-            cells = [(peer, mode) for peer in chosen for mode in options.modes if mode in peer.modes]
+            cells = [(peer, mode) for peer in chosen for mode in options.modes if can(peer, mode)]
             rng.shuffle(cells)
             for peer, mode in cells:
                 done += 1

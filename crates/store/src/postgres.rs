@@ -1,7 +1,8 @@
 //! The record in CockroachDB or PostgreSQL, with statements that both accept.
 //!
 //! One file per operation holds its statements and the code around them. Three rules keep the statements fast and portable:
-//! - rows are found by primary key, in batches, with `unnest`;
+//! - rows are found by primary key, in batches, with `unnest`, and PostgreSQL is told so (`connect`): its planner goes by sizes that
+//!   change faster than its plans;
 //! - a guard on an open job says `state IN (1, 2, 6, 8)`. It never says `finished_at IS NULL`, which is the predicate
 //!   of the index on open jobs: planners would then walk that index instead of the key (a test looks at the plans);
 //! - each is a fixed text that begins with its name, so that the database's own statistics speak of `store.finish`.
