@@ -51,7 +51,12 @@ def soak(bench, options, open_session):
     finally:
         if holder:
             holder.close()
-    sent = producer.result(10)["jobs"]
+    # It waits to be told before it ends.
+    limit = time.monotonic() + 30
+    while producer.popen.poll() is None and time.monotonic() < limit:
+        producer.tell(f"{bench.handled()}\n")
+        time.sleep(0.01)
+    sent = producer.result(5)["jobs"]
     # The first has the start in it.
     rates = flow.rates()[1:]
     during = [rate for end, rate in rates if held[0] < end <= held[1] + 1]
