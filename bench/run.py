@@ -428,6 +428,12 @@ class Bench:
     def produce(self, seconds, **env):
         return self.spawn([*self.peer.command, "produce"], **env).result(seconds)
 
+    def feed(self, producer, until):
+        """Tells it what was handled, which is what it waits for, until that moment or its end."""
+        while time.monotonic() < until and producer.popen.poll() is None:
+            producer.tell(f"{self.handled()}\n")
+            time.sleep(0.01)
+
     def preload(self, jobs, **env):
         """Enqueues, and says at which rate."""
         limit = 30 + 3 * jobs / self.peer.enqueue_rate
@@ -582,9 +588,7 @@ def sustain(bench, options):
     )
     begun, marks = time.monotonic(), []
     for moment in (warm, warm + seconds, warm + seconds + 60):
-        while time.monotonic() < begun + moment and producer.popen.poll() is None:
-            producer.tell(f"{bench.handled()}\n")
-            time.sleep(0.01)
+        bench.feed(producer, begun + moment)
         if len(marks) < 2:
             marks.append((time.monotonic(), bench.handled(), bench.spent() | {"producer": cpu(producer.pid)}, bench.services.wal()))
     sent = producer.result(5)["jobs"]

@@ -5,22 +5,8 @@ import time
 
 # Of a minute or so: shorter ones differ by what a checkpoint costs.
 WINDOWS = 20
-
-
-class Flow:
-    """What has been handled by when."""
-
-    def __init__(self):
-        self.marks = []
-
-    def note(self, seconds, handled):
-        self.marks.append((seconds, handled))
-
-    def rates(self):
-        """By window, each with the moment at which it ended."""
-        return [
-            (end, (after - before) / (end - begin)) for (begin, before), (end, after) in zip(self.marks, self.marks[1:], strict=False)
-        ]
+# The snapshot is held from the end of this window to the end of that one.
+HELD = (WINDOWS // 4, WINDOWS * 3 // 4)
 
 
 def soak(bench, options, open_session):
@@ -29,46 +15,33 @@ def soak(bench, options, open_session):
     bench.start_workers()
     lasts = options.soak
     producer = bench.spawn([*bench.peer.command, "produce"], KIND="noop", JOBS="", SECONDS=lasts + 1, LIMIT=options.open)
-    held = (lasts / 4, lasts * 3 / 4)
-    flow, holder, begun = Flow(), None, time.monotonic()
-    next_mark = 0
+    begun = time.monotonic()
+    marks = [(begun, bench.handled())]
+    holder = open_session(bench.services.database)
     try:
-        while (passed := time.monotonic() - begun) < lasts and producer.popen.poll() is None:
-            handled = bench.handled()
-            producer.tell(f"{handled}\n")
-            if passed >= next_mark:
-                flow.note(passed, handled)
-                next_mark += lasts / WINDOWS
-            if held[0] <= passed < held[1] and not holder:
-                holder = open_session(bench.services.database)
+        for window in range(WINDOWS):
+            if window == HELD[0]:
                 holder.ask("BEGIN ISOLATION LEVEL REPEATABLE READ")
                 holder.ask("SELECT txid_current_snapshot()")
-            if passed >= held[1] and holder:
-                holder.close()
-                holder = None
-            time.sleep(0.01)
-        flow.note(time.monotonic() - begun, bench.handled())
+            if window == HELD[1]:
+                holder.ask("COMMIT")
+            bench.feed(producer, begun + lasts * (window + 1) / WINDOWS)
+            marks.append((time.monotonic(), bench.handled()))
     finally:
-        if holder:
-            holder.close()
-    # It waits to be told before it ends.
-    limit = time.monotonic() + 30
-    while producer.popen.poll() is None and time.monotonic() < limit:
-        producer.tell(f"{bench.handled()}\n")
-        time.sleep(0.01)
+        holder.close()
+    bench.feed(producer, time.monotonic() + 30)
     sent = producer.result(5)["jobs"]
+    rates = [(after - before) / (end - start) for (start, before), (end, after) in zip(marks, marks[1:], strict=False)]
     # The first has the start in it.
-    rates = flow.rates()[1:]
-    during = [rate for end, rate in rates if held[0] < end <= held[1] + 1]
-    middle = statistics.median(rate for _, rate in rates)
+    middle = statistics.median(rates[1:])
     return {
         "seconds": lasts,
         "sent": sent,
         "handled": bench.handled(),
         "per_s": middle,
-        "held_per_s": statistics.median(during),
-        "lowest": min(rate for _, rate in rates) / middle,
-        "highest": max(rate for _, rate in rates) / middle,
-        "windows": [[round(end), round(rate)] for end, rate in rates],
+        "held_per_s": statistics.median(rates[HELD[0] : HELD[1]]),
+        "lowest": min(rates[1:]) / middle,
+        "highest": max(rates[1:]) / middle,
+        "windows": [round(rate) for rate in rates],
         "rss_mib": bench.rss(),
     }

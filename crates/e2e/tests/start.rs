@@ -65,6 +65,11 @@ async fn processes_that_do_not_migrate_wait_until_somebody_has() {
     }
 }
 
+/// Where the database is that the fleet has.
+fn server(fleet: &Fleet) -> String {
+    fleet.database().split(['@', '/']).nth(3).unwrap().to_owned()
+}
+
 /// `program` with a database at this address, its log in its output, and its side port here.
 fn command(fleet: &Fleet, program: &str, address: &str, side_port: u16) -> Command {
     let mut command = fleet.command(program, program);
@@ -94,7 +99,7 @@ async fn a_user_that_the_database_does_not_take_ends_a_process_at_once_and_its_p
         return;
     };
     let fleet = Fleet::on_empty_database(&settings, "who").await.unwrap();
-    let address = fleet.database().split(['@', '/']).nth(3).unwrap().to_owned();
+    let address = server(&fleet);
     for program in PROGRAMS {
         let begun = Instant::now();
         let mut command = command(&fleet, program, &address, 0);
@@ -155,7 +160,7 @@ async fn a_process_waits_for_a_database_that_takes_connections_and_no_statements
         return;
     };
     let fleet = Fleet::on_empty_database(&settings, "refuses").await.unwrap();
-    let address = fleet.database().split(['@', '/']).nth(3).unwrap().to_owned();
+    let address = server(&fleet);
     for program in PROGRAMS {
         let proxy = Proxy::start(address.parse().unwrap(), Protocol::Postgres, 1)
             .await

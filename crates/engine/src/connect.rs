@@ -1,5 +1,6 @@
 //! From configuration to an engine: the one place where the real backends are chosen and joined.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,25 +147,8 @@ async fn connect_store(config: &Config, instance: &str) -> Result<SharedStore, E
         application_name: instance.to_owned(),
     })
     .await?;
-    let mut told = false;
-    loop {
-        match schema(&store, database.migrate_on_start).await {
-            // It was there a moment ago, and who is restarted for that finds it no sooner.
-            Err(error @ scheduler_store::Error::Unavailable { .. })
-                if begun.elapsed() < database.start_timeout =>
-            {
-                if !told {
-                    warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the database is not ready, trying again"
-                    );
-                    told = true;
-                }
-                tokio::time::sleep(SCHEMA_PERIOD).await;
-            }
-            answered => break answered?,
-        }
-    }
+    let patience = database.start_timeout.saturating_sub(begun.elapsed());
+    schema(&store, database.migrate_on_start, patience).await?;
     warn_of_weaknesses(&store).await;
     Ok(Arc::new(store))
 }
@@ -181,31 +165,51 @@ async fn warn_of_weaknesses(store: &PostgresStore) {
     }
 }
 
-/// Brings the schema up to date if told so, else waits until somebody else has.
-async fn schema(store: &PostgresStore, migrates: bool) -> Result<(), scheduler_store::Error> {
-    if !migrates {
-        return migrated(store).await;
+/// Brings the schema up to date if told so, else waits until somebody else has: in a cluster that is a Job which starts with the pods.
+///
+/// A database that does not answer is waited for with `patience`: it was there a moment ago, and who is restarted for that finds it no
+/// sooner.
+async fn schema(
+    store: &PostgresStore,
+    migrates: bool,
+    patience: Duration,
+) -> Result<(), scheduler_store::Error> {
+    let begun = Instant::now();
+    let mut told = None;
+    while let Err(error) = up_to_date(store, migrates).await {
+        let patience = match error {
+            scheduler_store::Error::Unavailable { .. } => patience,
+            scheduler_store::Error::Schema { .. } if !migrates => SCHEMA_PATIENCE,
+            _ => Duration::ZERO,
+        };
+        if begun.elapsed() >= patience {
+            return Err(error);
+        }
+        let kind = discriminant(&error);
+        if told.replace(kind) != Some(kind) {
+            say_waiting(&error);
+        }
+        tokio::time::sleep(SCHEMA_PERIOD).await;
     }
-    store.migrate().await?;
-    store.ping().await
+    Ok(())
 }
 
-/// Waits until somebody else has brought the schema up to date: in a cluster that is a Job which starts with the pods.
-async fn migrated(store: &PostgresStore) -> Result<(), scheduler_store::Error> {
-    let deadline = Instant::now() + SCHEMA_PATIENCE;
-    let mut told = false;
-    loop {
-        match store.ping().await {
-            Err(error @ scheduler_store::Error::Schema { .. }) if Instant::now() < deadline => {
-                if !told {
-                    info!(%error, "waiting for the schema, which `tsctl migrate` brings up to date");
-                    told = true;
-                }
-                tokio::time::sleep(SCHEMA_PERIOD).await;
-            }
-            answered => return answered,
-        }
+fn say_waiting(error: &scheduler_store::Error) {
+    if matches!(error, scheduler_store::Error::Schema { .. }) {
+        info!(%error, "waiting for the schema, which `tsctl migrate` brings up to date");
+    } else {
+        warn!(
+            error = error as &dyn std::error::Error,
+            "the database is not ready, trying again"
+        );
     }
+}
+
+async fn up_to_date(store: &PostgresStore, migrates: bool) -> Result<(), scheduler_store::Error> {
+    if migrates {
+        store.migrate().await?;
+    }
+    store.ping().await
 }
 
 fn connect_queue(config: &Config) -> Result<SharedQueue, Error> {

@@ -126,7 +126,7 @@ impl PostgresStore {
 
 /// PostgreSQL's planner goes by the sizes of tables, and keeps its plan. Made while there are few jobs, it would read all of them for
 /// each batch until statistics are made anew: for a minute or more after the first million came.
-pub(super) const FIND_BY_KEY: &str = "-- store.find_by_key
+const FIND_BY_KEY: &str = "-- store.find_by_key
     SELECT set_config(name, 'off', false) FROM pg_settings
     WHERE name IN ('enable_bitmapscan', 'enable_hashjoin', 'enable_material', 'enable_mergejoin', 'enable_seqscan')";
 

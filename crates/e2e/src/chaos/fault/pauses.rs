@@ -11,11 +11,8 @@ use crate::Dice;
 use crate::process::signal;
 use crate::site::{Launch, Member, Role, Site};
 
-/// By then what a worker held that stands still was handed out again.
+/// By then what a worker held that stands still was handed out again, and the shards of an API that does are another's.
 const RECLAIMED: Duration = Duration::from_secs(15);
-
-/// By then somebody looks after the shards, or somebody else, although Redis was just away for a while.
-const ELECTED: Duration = Duration::from_secs(30);
 
 /// A worker stands still between the look at its lease and the effect of an attempt, past the lease and until its jobs were handed out
 /// again; then it goes on, and makes its effect all the same.
@@ -88,14 +85,14 @@ pub(super) async fn keeper(site: &Site, dice: &Dice) -> Result<()> {
     Ok(())
 }
 
-/// As [`elected`], once it is one that `fits`. Redis may be away or empty meanwhile: that is the other lane's affair.
+/// As [`elected`], once it is one that `fits`, within [`RECLAIMED`] of Redis being there: when it is not, that is the other lane's affair.
 async fn soon_elected(site: &Site, fits: impl Fn(&Member) -> bool) -> Option<(&Member, usize)> {
-    let begun = Instant::now();
-    while begun.elapsed() < ELECTED {
-        if let Ok(Some((member, shards))) = elected(site).await
-            && fits(member)
-        {
-            return Some((member, shards));
+    let mut there_since = Instant::now();
+    while there_since.elapsed() < RECLAIMED {
+        match elected(site).await {
+            Ok(Some((member, shards))) if fits(member) => return Some((member, shards)),
+            Ok(_) => {}
+            Err(_) => there_since = Instant::now(),
         }
         sleep(Duration::from_millis(100)).await;
     }
