@@ -121,8 +121,16 @@ def write(raw, page):
             if cell:
                 yield peer, [line for line in cell if "error" not in line], [line for line in cell if "error" in line]
 
-    def named(peer, bad):
-        return peer.title + (f" ({len(bad)} failed)" if bad else "")
+    most = max(counts, default=0)
+
+    def named(peer, good, bad):
+        """Its title, and what a reader has to know of a cell that is not as the others."""
+        tries, notes = len(good) + len(bad), []
+        if tries < most:
+            notes.append(f"{tries} run{'s' if tries > 1 else ''}")
+        if bad:
+            notes.append(f"{len(bad)} failed")
+        return peer.title + (f" ({', '.join(notes)})" if notes else "")
 
     text = [
         "# Benchmarks",
@@ -137,12 +145,12 @@ def write(raw, page):
         "",
         f"on {manifest['cores']} cores of {manifest['cpu']}, {manifest['memory_gib']} GiB, Linux {manifest['kernel']}. "
         f"Others used {max(line['busy'] for line in manifests) * 100:.0f} % of it before the run. Figures are medians of "
-        f"{max(counts, default=0)} runs, in brackets the quartiles; peers and modes took turns in random order, each run with a fresh PostgreSQL and Redis. "
+        f"{most} runs where nothing else is said, in brackets the quartiles; peers and modes took turns in random order, each run with a fresh PostgreSQL and Redis. "
         "`bench/README.md` says how each figure is taken, `bench/peers.py` how each peer is set up.",
         "",
     ]
     noisy = [line for line in runs if line.get("busy_before", 0) > 0.15]
-    if len(noisy) > len(runs) / 10 or max(counts, default=0) < 5:
+    if len(noisy) > len(runs) / 10 or most < 5:
         text += ["> **Not a measurement.** The machine was busy with other things, or there were fewer than five runs.", ""]
     text += [
         "**Durability**: D — a job is on disk before its enqueue is acknowledged; R — within a second. `fsync`, "
@@ -197,7 +205,7 @@ def write(raw, page):
             ["peer", "jobs", "jobs/s", "enqueued/s", "CPU µs per job, running", "CPU µs per job, enqueuing (servers)", "WAL bytes per job"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     median(good, "jobs"),
                     spread([line["per_s"] for line in good], rate),
                     median(good, "enqueue_per_s"),
@@ -230,7 +238,7 @@ def write(raw, page):
             ["peer", "jobs/s", "CPU µs per job", "share of the roofline", "WAL bytes per job", "peak MiB", "unfinished"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     spread([line["per_s"] for line in good], rate),
                     sums(good, "cpu_us"),
                     f"{statistics.median([line['per_s'] * line['cpu_us_total'] for line in good]) / cores / 1e4:.0f} %" if good else "–",
@@ -269,7 +277,7 @@ def write(raw, page):
             ["peer", "median ms", "p99 ms", "worst ms", "from the call: median ms", "p99 ms"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     spread([line["p50_us"] for line in good], ms),
                     spread([line["p99_us"] for line in good], ms),
                     ms(max(line["max_us"] for line in good)) if good else "–",
@@ -287,7 +295,7 @@ def write(raw, page):
             ["peer", "seconds", "its settings"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     spread([line["seconds"] for line in good if line["seconds"]], fine)
                     if any(line["seconds"] for line in good)
                     else (f"not within {good[0]['gave_up_after']}" if good else "–"),
@@ -305,7 +313,7 @@ def write(raw, page):
             ["peer", "jobs", "median s", "p99 s", "last s"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     median(good, "jobs"),
                     spread([line["p50_s"] for line in good], seconds),
                     spread([line["p99_s"] for line in good], seconds),
@@ -327,7 +335,7 @@ def write(raw, page):
             ["peer", "first", f"jobs/s at {rate(options['small'])}", f"jobs/s at {rate(options['large'])}", "ratio"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     median(good, "take"),
                     spread([line["small_per_s"] for line in good if "small_per_s" in line], rate),
                     spread([line["large_per_s"] for line in good if "large_per_s" in line], rate)
@@ -352,7 +360,7 @@ def write(raw, page):
             ["peer", "seconds", "jobs", "jobs/s", "meanwhile", "lowest window", "highest", "peak MiB"],
             [
                 [
-                    named(peer, bad),
+                    named(peer, good, bad),
                     median(good, "seconds"),
                     median(good, "handled"),
                     median(good, "per_s"),

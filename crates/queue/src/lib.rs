@@ -26,7 +26,7 @@ use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 
 pub use error::Error;
 pub use memory::MemoryQueue;
-pub use model::{Claimed, Depth, Hint, Incarnation, Promoted, Served, Sizes};
+pub use model::{Claimed, Depth, Hint, Incarnation, Promoted, Served, Sizes, Woken};
 pub use redis::{RedisOptions, RedisQueue, SentinelOptions};
 pub use report::{Flow, REPORT_KEPT, Report, Reported};
 
@@ -49,8 +49,8 @@ pub trait Dispatch: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Claimed>, Error>;
 
-    /// Blocks until something may be ready in a queue served, or for `longest`; says in which shard if it knows.
-    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error>;
+    /// Blocks until something may be ready in a queue served, or for `longest`; then `None`.
+    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Woken>, Error>;
 
     /// Renews all of a worker's leases for `ttl`, and re-creates those that the queue has lost. Returns the jobs of `held` that are
     /// leased to somebody else by now, or under a higher epoch: stop running those.

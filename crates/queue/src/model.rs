@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use scheduler_domain::{Entry, JobId, Priority, QueueName, Timestamp};
+use scheduler_domain::{Entry, Epoch, JobId, Priority, QueueName, Shard, Timestamp};
 
 /// Which queues a worker takes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,15 @@ pub struct Claimed {
     pub entry: Entry,
     /// When, by the queue's clock.
     pub at: Timestamp,
+}
+
+/// What somebody who waited was woken for. All of it are hints: another may have taken it by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Woken {
+    /// Where something may be ready.
+    pub shard: Shard,
+    /// The very entry, where it came alone: its row can be read while it is claimed.
+    pub entry: Option<(JobId, Epoch)>,
 }
 
 /// What a promotion did.

@@ -19,6 +19,14 @@ pub trait Faults: Send + Sync {
         Ok(())
     }
 
+    /// Before claimed jobs are read.
+    ///
+    /// # Errors
+    /// What the caller is to get.
+    async fn load(&self, _claimed: &[(JobId, Epoch)]) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Before reports are stored.
     ///
     /// # Errors
@@ -56,6 +64,7 @@ impl<F: Faults> Jobs for FaultyStore<F> {
     }
 
     async fn load(&self, claimed: &[(JobId, Epoch)], most_bytes: usize) -> Result<Loaded, Error> {
+        self.faults.load(claimed).await?;
         self.inner.load(claimed, most_bytes).await
     }
 

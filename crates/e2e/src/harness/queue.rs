@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use scheduler_queue::{
     Apart, Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, Promoted, Report, Reported,
-    Served, SharedQueue, Sizes, Tally, Upkeep,
+    Served, SharedQueue, Sizes, Tally, Upkeep, Woken,
 };
 use tokio::sync::broadcast::Receiver;
 
@@ -44,7 +44,7 @@ impl Dispatch for Between {
         self.gates.around("queue.claim", claim).await
     }
 
-    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
+    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Woken>, Error> {
         self.queue.wait(served, longest).await
     }
 

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use scheduler_domain::{Entry, JobId, Shard};
+use scheduler_domain::{Entry, JobId};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::Harness;
 use super::fixtures::{claim, entries, entry, id, id_in, ids, queue, ready_in, worker};
-use crate::Served;
+use crate::{Served, Woken};
 
 /// A wait that is to be woken ends well before this.
 const LONG: Duration = Duration::from_secs(20);
@@ -23,7 +23,7 @@ async fn waiter(
     h: &impl Harness,
     served: Served,
     longest: Duration,
-) -> JoinHandle<(Option<Shard>, Duration)> {
+) -> JoinHandle<(Option<Woken>, Duration)> {
     let queue = h.queue();
     let task = tokio::spawn(async move {
         let begun = Instant::now();
@@ -34,17 +34,21 @@ async fn waiter(
     task
 }
 
-async fn is_woken(waiter: JoinHandle<(Option<Shard>, Duration)>) -> Option<Shard> {
+async fn is_woken(waiter: JoinHandle<(Option<Woken>, Duration)>) -> Option<Woken> {
     tokio::time::timeout(PROMPT, waiter).await.unwrap().unwrap().0
 }
 
-/// Whether it serves all or just that one; and it learns where to look.
+/// Whether it serves all or just that one; and it learns where to look, and for which.
 pub async fn a_push_wakes_who_waits(h: &impl Harness) {
     for served in [Served::All, Served::Only(vec![queue("x"), queue("default")])] {
         let waiter = waiter(h, served, LONG).await;
-        let shard = id(5).shard();
-        h.queue().push(&[entry(h, id(5))]).await.unwrap();
-        assert_eq!(is_woken(waiter).await, Some(shard));
+        let pushed = entry(h, id(5));
+        h.queue().push(std::slice::from_ref(&pushed)).await.unwrap();
+        let woken = Woken {
+            shard: pushed.id.shard(),
+            entry: Some((pushed.id, pushed.epoch)),
+        };
+        assert_eq!(is_woken(waiter).await, Some(woken));
         assert_eq!(claim(h, &worker("a"), 1).await.len(), 1);
         h.queue()
             .ack(&worker("a"), &[(id(5), entry(h, id(5)).epoch)])
@@ -93,7 +97,10 @@ pub async fn a_promotion_wakes_who_waits(h: &impl Harness) {
     let waiter = waiter(h, Served::Only(vec![queue("default")]), LONG).await;
     h.advance(Duration::from_secs(61));
     h.queue().promote(id(1).shard(), 10).await.unwrap();
-    assert_eq!(is_woken(waiter).await, Some(id(1).shard()));
+    assert_eq!(
+        is_woken(waiter).await.map(|woken| woken.shard),
+        Some(id(1).shard())
+    );
 }
 
 /// At once, although nobody knew it.
@@ -136,8 +143,9 @@ pub async fn as_many_are_woken_as_there_are_entries(h: &impl Harness) {
         .push(&(0..8).map(|n| entry(h, id_in(shard, n))).collect::<Vec<_>>())
         .await
         .unwrap();
+    // None is named: who is woken first takes the first.
     for waiter in waiters {
-        assert!(is_woken(waiter).await.is_some());
+        assert_eq!(is_woken(waiter).await, Some(Woken { shard, entry: None }));
     }
 }
 
@@ -199,9 +207,10 @@ pub async fn nothing_is_left_behind_by_workers_that_wait_and_claim(h: &impl Harn
             loop {
                 let claimed = queue.claim(&worker, &Served::All, from.take(), 1).await.unwrap();
                 if claimed.is_empty() {
-                    from = queue.wait(&Served::All, Duration::from_secs(3)).await.unwrap();
-                    if from.is_none() {
-                        return done;
+                    let woken = queue.wait(&Served::All, Duration::from_secs(3)).await.unwrap();
+                    match woken {
+                        Some(woken) => from = Some(woken.shard),
+                        None => return done,
                     }
                     continue;
                 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::MemoryQueue;
 use super::state::{Held, Line, ShardState, State};
-use crate::{Claimed, Dispatch, Error, Served};
+use crate::{Claimed, Dispatch, Error, Served, Woken};
 
 impl Served {
     fn includes(&self, line: &Line) -> bool {
@@ -76,15 +76,15 @@ impl Dispatch for MemoryQueue {
         Ok(Vec::new())
     }
 
-    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
+    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Woken>, Error> {
         let deadline = Instant::now() + longest;
         loop {
             let rung = self.bell.notified();
             tokio::pin!(rung);
             // Listening from before the look, so that nothing falls between the two.
             rung.as_mut().enable();
-            if let Some(shard) = self.state().ready_shard(served) {
-                return Ok(Some(shard));
+            if let Some(woken) = self.state().ready(served) {
+                return Ok(Some(woken));
             }
             if tokio::time::timeout_at(deadline, rung).await.is_err() {
                 return Ok(None);
@@ -172,10 +172,21 @@ impl Dispatch for MemoryQueue {
 
 impl State {
     /// A shard that has something for whoever serves these queues; the first one from where the next claim begins.
-    fn ready_shard(&self, served: &Served) -> Option<Shard> {
-        (1..=u64::from(Shard::COUNT))
-            .map(|n| Shard::wrapping(self.turn.wrapping_add(n)))
-            .find(|shard| self.shard(*shard).ready.keys().any(|line| served.includes(line)))
+    fn ready(&self, served: &Served) -> Option<Woken> {
+        let shards = (1..=u64::from(Shard::COUNT)).map(|n| Shard::wrapping(self.turn.wrapping_add(n)));
+        shards
+            .filter_map(|shard| {
+                let lines = self.shard(shard).ready.iter();
+                let mut waiting = lines
+                    .filter(|(line, _)| served.includes(line))
+                    .flat_map(|(_, places)| places);
+                let (_, id, epoch) = waiting.next()?;
+                Some(Woken {
+                    shard,
+                    entry: waiting.next().is_none().then_some((*id, *epoch)),
+                })
+            })
+            .next()
     }
 }
 

@@ -1,16 +1,18 @@
 //! Bells: how those who wait for work are woken.
 //!
 //! A bell is a list of tokens, one for each queue and one for all. Whoever makes entries ready adds a token for each; a waiter
-//! takes one and looks. Tokens are hints: one too many costs a look, one too few costs a waiter its patience. They stay for a
+//! takes one and looks where it says. Tokens are hints: one too many costs a look, one too few costs a waiter its patience. They stay for a
 //! while when nobody waits, so that work which comes between a claim and the wait after it is not missed.
 
 use std::collections::BTreeMap;
 
-use scheduler_domain::{QueueName, Shard};
+use scheduler_domain::{Entry, QueueName, Shard};
 
 use super::call::Call;
+use super::codec::token;
 use super::keys::Keys;
 use super::scripts;
+use crate::Woken;
 
 /// Most tokens at a bell: wakes as many waiters at once. More would be looks for nothing after a busy time.
 const MOST_TOKENS: usize = 256;
@@ -20,16 +22,30 @@ const TOKEN_TTL_MS: u64 = 10_000;
 /// Tokens to be given out.
 #[derive(Debug, Default)]
 pub(super) struct Bells<'a> {
-    by_queue: BTreeMap<&'a QueueName, Vec<u8>>,
-    all: Vec<u8>,
+    by_queue: BTreeMap<&'a QueueName, Vec<Woken>>,
+    all: Vec<Woken>,
 }
 
 impl<'a> Bells<'a> {
-    /// Notes that `entries` may be ready in `shard`.
-    pub(super) fn add(&mut self, queue: &'a QueueName, shard: Shard, entries: usize) {
+    /// Notes that these may be ready in `shard`. Where there are more than one, whoever is woken takes what comes first, so that none
+    /// is named.
+    pub(super) fn add(&mut self, queue: &'a QueueName, shard: Shard, entries: &[&Entry]) {
+        let entry = match entries {
+            [entry] => Some((entry.id, entry.epoch)),
+            _ => None,
+        };
+        self.add_tokens(queue, Woken { shard, entry }, entries.len());
+    }
+
+    /// Notes that so many may be ready in `shard`.
+    pub(super) fn add_some(&mut self, queue: &'a QueueName, shard: Shard, entries: usize) {
+        self.add_tokens(queue, Woken { shard, entry: None }, entries);
+    }
+
+    fn add_tokens(&mut self, queue: &'a QueueName, token: Woken, count: usize) {
         for tokens in [self.by_queue.entry(queue).or_default(), &mut self.all] {
             let room = MOST_TOKENS.saturating_sub(tokens.len());
-            tokens.extend(std::iter::repeat_n(shard.byte(), entries.min(room)));
+            tokens.extend(std::iter::repeat_n(token, count.min(room)));
         }
     }
 
@@ -44,9 +60,9 @@ impl<'a> Bells<'a> {
 }
 
 /// Adds `tokens` to the bell at `key`.
-pub(super) fn ring(key: &str, tokens: &[u8]) -> Call {
-    Call::script(&scripts::RING, &[key])
-        .arg(tokens)
+pub(super) fn ring(key: &str, tokens: &[Woken]) -> Call {
+    let call = Call::script(&scripts::RING, &[key])
         .arg(MOST_TOKENS)
-        .arg(TOKEN_TTL_MS)
+        .arg(TOKEN_TTL_MS);
+    tokens.iter().fold(call, |call, woken| call.arg(token(woken)))
 }

@@ -2,10 +2,10 @@
 
 use chrono::DateTime;
 use redis::Value;
-use scheduler_domain::{Entry, Epoch, JobId, Lease, Timestamp, WorkerId};
+use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, Timestamp, WorkerId};
 use uuid::Uuid;
 
-use crate::Hint;
+use crate::{Hint, Woken};
 
 /// Bytes of a [`member`].
 pub(super) const MEMBER: usize = 20;
@@ -78,6 +78,24 @@ pub(super) fn read_bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
+/// The shard in one byte, then the member if there is one.
+pub(super) fn token(woken: &Woken) -> Vec<u8> {
+    let mut bytes = vec![woken.shard.byte()];
+    if let Some((id, epoch)) = woken.entry {
+        bytes.extend_from_slice(&member(id, epoch));
+    }
+    bytes
+}
+
+/// What follows the shard and is no member is left out: a later version may say more.
+pub(super) fn read_token(bytes: &[u8]) -> Option<Woken> {
+    let (shard, rest) = bytes.split_first()?;
+    Some(Woken {
+        shard: Shard::wrapping(u64::from(*shard)),
+        entry: read_member(rest),
+    })
+}
+
 const CHANGED: u8 = 1;
 const CANCELLED: u8 = 2;
 
@@ -130,6 +148,17 @@ mod tests {
         for rubbish in [&b""[..], b"\x01abc", b"\x02", b"\x09", &[2; 33]] {
             assert_eq!(read_hint(rubbish), None, "{rubbish:?}");
         }
+    }
+
+    #[test]
+    fn tokens_round_trip_and_what_cannot_be_read_of_one_is_left_out() {
+        let shard = Shard::wrapping(5);
+        for entry in [None, Some((ID, Epoch(258)))] {
+            let woken = Woken { shard, entry };
+            assert_eq!(read_token(&token(&woken)), Some(woken));
+        }
+        assert_eq!(read_token(&[5, 1, 2, 3]), Some(Woken { shard, entry: None }));
+        assert_eq!(read_token(&[]), None);
     }
 
     #[test]

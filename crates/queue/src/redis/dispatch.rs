@@ -9,7 +9,7 @@ use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use super::call::Call;
 use super::timed::{counted, timed};
 use super::{RedisQueue, claim, extend, give_up, push, wait};
-use crate::{Apart, Claimed, Dispatch, Error, Served, SharedQueue};
+use crate::{Apart, Claimed, Dispatch, Error, Served, SharedQueue, Woken};
 
 #[async_trait]
 impl Dispatch for RedisQueue {
@@ -27,7 +27,7 @@ impl Dispatch for RedisQueue {
         timed("claim", claim::claim(self, worker, served, from, limit)).await
     }
 
-    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
+    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Woken>, Error> {
         counted("wait", wait::wait(self, served, longest).await)
     }
 

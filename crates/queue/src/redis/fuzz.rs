@@ -2,11 +2,13 @@
 //! ours is what we would have written.
 
 use redis::Value;
-use scheduler_domain::{Epoch, JobId};
+use scheduler_domain::{Epoch, JobId, Shard};
 use scheduler_fuzz::{Generate as _, any, bytes_near, check, text_near};
 use uuid::Uuid;
 
-use super::codec::{hint, member, read_hint, read_lease, read_member, read_number, read_time};
+use super::codec::{
+    hint, member, read_hint, read_lease, read_member, read_number, read_time, read_token, token,
+};
 use super::{claim, extend, inspect, keys, reap, reports, upkeep};
 
 const ID: JobId = JobId(Uuid::from_bytes([7; 16]));
@@ -42,6 +44,18 @@ fn a_hint_is_refused_or_is_the_one_that_we_would_publish() {
         .for_each(|bytes| {
             if let Some(read) = read_hint(bytes) {
                 assert_eq!(&hint(&read), bytes);
+            }
+        });
+}
+
+#[test]
+fn a_token_is_refused_or_says_what_we_would_have_written_first() {
+    check!()
+        .with_generator(bytes_near(&[b"\x05", b"\x050123456789abcdef\0\0\0\x01"]))
+        .for_each(|bytes| {
+            if let Some(read) = read_token(bytes) {
+                assert_eq!(read.shard.byte(), bytes[0] % Shard::COUNT);
+                assert!(bytes[1..].starts_with(&token(&read)[1..]));
             }
         });
 }

@@ -69,7 +69,7 @@ pub(super) async fn release(queue: &RedisQueue, worker: &WorkerId, unstarted: &[
         calls.push(call);
         lines
             .into_iter()
-            .for_each(|((name, _), entries)| bells.add(name, shard, entries.len()));
+            .for_each(|((name, _), entries)| bells.add(name, shard, &entries));
     }
     calls.extend(bells.calls(&queue.keys));
     queue.link.ask_all("releasing entries", calls).await?;

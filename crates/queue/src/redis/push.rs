@@ -27,11 +27,11 @@ pub(super) async fn push(queue: &RedisQueue, entries: &[Entry]) -> Result<(), Er
             .lines(&lines, Places::With);
         calls.push(call);
         for ((name, _), entries) in lines {
-            let ready = entries
-                .iter()
+            let ready: Vec<&Entry> = entries
+                .into_iter()
                 .filter(|entry| entry.ready_at <= now + RING_EARLY)
-                .count();
-            bells.add(name, shard, ready);
+                .collect();
+            bells.add(name, shard, &ready);
         }
     }
     calls.extend(bells.calls(&queue.keys));

@@ -55,7 +55,7 @@ async fn promote(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Promo
     let promoted = read_promoted(&queue.link.ask(CONTEXT, call).await?).ok_or_else(|| unexpected(CONTEXT))?;
     let mut bells = Bells::default();
     for ((queue, _), entries) in &promoted.ready {
-        bells.add(queue, shard, *entries);
+        bells.add_some(queue, shard, *entries);
     }
     queue
         .link

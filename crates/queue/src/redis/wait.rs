@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bb8::PooledConnection;
 use redis::Value;
-use scheduler_domain::Shard;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout};
 use tracing::debug;
@@ -14,14 +13,14 @@ use super::RedisQueue;
 use super::bells::ring;
 use super::blocking::{Blocking, Manager};
 use super::call::Call;
-use super::codec::read_bytes;
+use super::codec::{read_bytes, read_token};
 use super::link::{Link, unexpected};
-use crate::{Error, Served, metrics as names};
+use crate::{Error, Served, Woken, metrics as names};
 
 /// A token taken, and the bell it came from.
 struct Token {
     bell: String,
-    byte: u8,
+    says: Woken,
 }
 
 /// Blocks until a token comes. Who finds all connections in use waits for one no longer than for a token.
@@ -33,7 +32,7 @@ pub(super) async fn wait(
     queue: &RedisQueue,
     served: &Served,
     longest: Duration,
-) -> Result<Option<Shard>, Error> {
+) -> Result<Option<Woken>, Error> {
     const CONTEXT: &str = "waiting for work";
     let bells: Vec<String> = match served {
         Served::All => vec![queue.keys.any_bell()],
@@ -66,7 +65,7 @@ pub(super) async fn wait(
         tell,
     ));
     let token = told.await.map_err(|error| Error::unavailable(CONTEXT, error))??;
-    Ok(token.map(|token| Shard::wrapping(u64::from(token.byte))))
+    Ok(token.map(|token| token.says))
 }
 
 async fn stand_at(
@@ -97,7 +96,7 @@ async fn stand_at(
     drop(place);
     if let Err(Ok(Some(token))) = tell.send(taken)
         && let Err(error) = link
-            .ask("putting a token back", ring(&token.bell, &[token.byte]))
+            .ask("putting a token back", ring(&token.bell, &[token.says]))
             .await
     {
         debug!(%error, "a token was lost");
@@ -119,13 +118,13 @@ async fn take(
         Value::Array(parts) => match parts.as_slice() {
             [bell, token] => {
                 let bell = read_bytes(bell).and_then(|bell| std::str::from_utf8(bell).ok());
-                let byte = read_bytes(token).and_then(|token| token.first());
-                let (Some(bell), Some(byte)) = (bell, byte) else {
+                let says = read_bytes(token).and_then(read_token);
+                let (Some(bell), Some(says)) = (bell, says) else {
                     return Err(unexpected(CONTEXT));
                 };
                 Ok(Some(Token {
                     bell: bell.to_owned(),
-                    byte: *byte,
+                    says,
                 }))
             }
             _ => Err(unexpected(CONTEXT)),

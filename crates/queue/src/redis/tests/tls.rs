@@ -118,7 +118,8 @@ async fn a_queue_works_over_tls_when_its_authority_is_known() {
     let (waiting, pushed) = (queue.wait(&Served::All, Duration::from_secs(5)), entries(1));
     let (woken, push) = tokio::join!(waiting, queue.push(&pushed));
     push.unwrap();
-    assert_eq!(woken.unwrap(), Some(pushed[0].id.shard()));
+    let named = woken.unwrap().and_then(|woken| woken.entry);
+    assert_eq!(named.map(|(id, _)| id), Some(pushed[0].id));
     let claimed = queue.claim(&worker("a"), &Served::All, None, 10).await.unwrap();
     assert_eq!(claimed.len(), 1);
     queue.publish(Hint::Cancelled(pushed[0].id)).await.unwrap();

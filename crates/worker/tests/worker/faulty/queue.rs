@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use scheduler_domain::{Entry, Epoch, JobId, Lease, Shard, WorkerId};
 use scheduler_queue::{
     Claimed, Depth, Dispatch, Error, Hint, Hints, Incarnation, Inspect, MemoryQueue, Promoted, Report,
-    Reported, Served, Sizes, Tally, Upkeep,
+    Reported, Served, Sizes, Tally, Upkeep, Woken,
 };
 use tokio::sync::broadcast;
 
@@ -59,7 +59,7 @@ impl Dispatch for FaultyQueue {
         Ok(claimed)
     }
 
-    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Shard>, Error> {
+    async fn wait(&self, served: &Served, longest: Duration) -> Result<Option<Woken>, Error> {
         self.inner.wait(served, longest).await
     }
 
