@@ -34,7 +34,7 @@ end
 local heads, emptied = {}, {}
 local function look(line)
   local key = ARGV[2] .. line
-  local head = string.find(line, LINE) and redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+  local head = is_line(line) and redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
   if head and head[1] then
     local penalty = (tonumber(string.sub(line, -1)) - 1) * step
     local score = tonumber(head[2])
@@ -75,22 +75,23 @@ while wanted > 0 and patience > 0 and #heads > 0 do
   local bound = second and math.max(second - head.penalty, head.score) or '+inf'
   local run = redis.call('ZRANGE', head.key, '-inf', bound, 'BYSCORE', 'LIMIT', 0, wanted, 'WITHSCORES')
   local members = {}
-  for i = 1, #run, 2 do members[#members + 1] = run[i] end
-  local leases = leases_of(KEYS[4], members)
+  for i = 1, #run / 2 do members[i] = run[2 * i - 1] end
+  local leases, their_ids = leases_of(KEYS[4], members)
 
-  local taken, fields = { head.line, 0 }, {}
+  local lease, fields, count = leaser(head.line, worker), {}, 0
+  local at, known = #answer, #ids
   for i, member in ipairs(members) do
     local ready_at = run[2 * i]
-    if #member == 20 and holder_of(leases[i]) < epoch_of(member) then
-      taken[#taken + 1] = member
-      taken[#taken + 1] = ready_at
-      ids[#ids + 1] = id_of(member)
-      fields[#fields + 1] = id_of(member)
-      fields[#fields + 1] = pack_lease(member, now, tonumber(ready_at), head.line, worker)
+    if #member == 20 and not is_out(leases[i], member) then
+      count = count + 1
+      answer[at + 2 * count + 1] = member
+      answer[at + 2 * count + 2] = ready_at
+      ids[known + count] = their_ids[i]
+      fields[2 * count - 1] = their_ids[i]
+      fields[2 * count] = lease(member, now, ready_at)
     end
   end
-  local count = #fields / 2
-  taken[2] = count
+  if count > 0 then answer[at + 1], answer[at + 2] = head.line, count end
   wanted = wanted - count
   dropped = dropped + #members - count
   patience = patience - #members
@@ -98,9 +99,6 @@ while wanted > 0 and patience > 0 and #heads > 0 do
   -- Freeing before taking: a server that is out of memory refuses a script whose first write needs some.
   redis.call('ZREMRANGEBYRANK', head.key, 0, #members - 1)
   variadic('HSET', KEYS[4], fields)
-  if count > 0 then
-    for _, value in ipairs(taken) do answer[#answer + 1] = value end
-  end
   local next_head = look(head.line)
   if next_head then heads[first] = next_head else table.remove(heads, first) end
 end

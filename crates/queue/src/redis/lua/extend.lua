@@ -9,16 +9,18 @@ for i = 4, #ARGV, 2 do
   sinces[#sinces + 1] = tonumber(ARGV[i + 1])
 end
 local lost, again, fields = {}, {}, {}
-for i, lease in ipairs(leases_of(KEYS[1], members)) do
+local leases, ids = leases_of(KEYS[1], members)
+local lease_of = leaser('', worker)
+for i, lease in ipairs(leases) do
   local epoch, holder = holder_of(lease)
   local held = epoch_of(members[i])
   if epoch < held then
-    again[#again + 1] = id_of(members[i])
-    fields[#fields + 1] = id_of(members[i])
+    again[#again + 1] = ids[i]
+    fields[#fields + 1] = ids[i]
     -- Its place in line is not known any more, and not needed: whoever gives it back says where.
-    fields[#fields + 1] = pack_lease(members[i], sinces[i], 0, '', worker)
+    fields[#fields + 1] = lease_of(members[i], sinces[i], 0)
   elseif epoch > held or holder ~= worker then
-    lost[#lost + 1] = id_of(members[i])
+    lost[#lost + 1] = ids[i]
   end
 end
 redis.call('ZADD', KEYS[2], clock(ARGV[1]) + ARGV[3], worker)

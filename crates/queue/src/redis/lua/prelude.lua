@@ -1,10 +1,15 @@
 -- prelude.lua   Stands before every script (see scripts.rs): what more than one of them needs.
+--
+-- What is done for each entry makes as few strings as it can, counts instead of asking a table for its length, which searches
+-- for its end, and takes functions from locals.
+local sub, byte, pack, unpacked = string.sub, string.byte, struct.pack, struct.unpack
 
 -- Most values handed to one command: `unpack` puts them on Lua's C stack, which holds 8,000.
 local CHUNK = 1000
 
--- What the name of a line looks like: a queue and a priority. Others were not written by us.
-local LINE = '^[%w._-]+:[1-4]$'
+-- Whether this is what the name of a line looks like: a queue and a priority, of a length that a lease can state. Others were not
+-- written by us.
+local function is_line(name) return #name < 256 and string.find(name, '^[%w._-]+:[1-4]$') end
 
 -- Microseconds since 1970 by this server's clock; `skew` is 0 but in tests. Exact in a double until the year 2255.
 local function clock(skew)
@@ -20,32 +25,41 @@ local function variadic(command, key, values)
 end
 
 -- A member of a ready line is an id (16 bytes) and an epoch (4). As numbers, because Lua compares strings by locale.
-local function id_of(member) return string.sub(member, 1, 16) end
-local function epoch_of(member) return (struct.unpack('>I4', member, 17)) end
+local function id_of(member) return sub(member, 1, 16) end
+local function epoch_of(member) return (unpacked('>I4', member, 17)) end
 
 -- A lease is: epoch (4), since (8), ready_at (8), padding (44), length of the line's name (1), the name, the worker.
 -- The padding makes it longer than 64 bytes: a hash of up to 512 shorter values is a list to Redis, searched from its
 -- beginning for each field.
 local LEASE = 65
 local PADDING = string.rep('\0', 44)
-local function pack_lease(member, since, ready_at, line, worker)
-  return string.sub(member, 17, 20) .. struct.pack('>i8i8', since, ready_at) .. PADDING .. string.char(#line) .. line .. worker
+-- A function that makes the leases of one worker on entries of one line.
+local function leaser(line, worker)
+  local rest = PADDING .. string.char(#line) .. line .. worker
+  return function(member, since, ready_at) return sub(member, 17, 20) .. pack('>i8i8', since, ready_at) .. rest end
 end
 -- Epoch and holder of a lease. 0 when there is none or somebody else wrote it: then any entry may take its place.
 local function holder_of(lease)
   if not lease or #lease < LEASE then return 0, '' end
-  return struct.unpack('>I4', lease), string.sub(lease, LEASE + 1 + string.byte(lease, LEASE))
+  return unpacked('>I4', lease), sub(lease, LEASE + 1 + byte(lease, LEASE))
 end
+-- Whether a lease is this worker's, under the member's epoch.
+local function is_held(lease, member, worker)
+  return lease and #lease >= LEASE and sub(lease, 1, 4) == sub(member, 17, 20)
+    and sub(lease, LEASE + 1 + byte(lease, LEASE)) == worker
+end
+-- Whether a lease keeps an entry from being given out: it is under the same epoch or a higher one.
+local function is_out(lease, member) return lease and holder_of(lease) >= epoch_of(member) end
 
--- The leases of these members' jobs, in order; false where there is none.
+-- The leases of these members' jobs, in order, false where there is none; and their ids.
 local function leases_of(key, members)
-  local leases = {}
-  for from = 1, #members, CHUNK do
-    local ids = {}
-    for i = from, math.min(from + CHUNK - 1, #members) do ids[#ids + 1] = id_of(members[i]) end
-    for i, lease in ipairs(redis.call('HMGET', key, unpack(ids))) do leases[from + i - 1] = lease end
+  local leases, ids, count = {}, {}, #members
+  for i = 1, count do ids[i] = id_of(members[i]) end
+  for from = 1, count, CHUNK do
+    local found = redis.call('HMGET', key, unpack(ids, from, math.min(from + CHUNK - 1, count)))
+    for i = 1, #found do leases[from + i - 1] = found[i] end
   end
-  return leases
+  return leases, ids
 end
 
 -- Walks arguments that come grouped by line, from ARGV[at] on: line, n, then n times `width` values.

@@ -9,7 +9,7 @@ local lines, places = {}, {}
 for i = 1, #due, 2 do
   -- A member is that of the ready line, then the line. Anything else did not come from us, and goes.
   local line = string.sub(due[i], 21)
-  if string.find(line, LINE) then
+  if is_line(line) then
     if not places[line] then
       places[line] = {}
       lines[#lines + 1] = line

@@ -27,14 +27,15 @@ each_line(4, 2, function(line, at, n)
   for i = 1, n do members[i] = ARGV[at + 2 * (i - 1)] end
   local leases = any_leased and leases_of(KEYS[4], members) or {}
 
-  local due, later, overdue = {}, {}, {}
+  local due, later, overdue, count = {}, {}, {}, 0
   for i, member in ipairs(members) do
-    if holder_of(leases[i]) < epoch_of(member) then
+    if not is_out(leases[i], member) then
       local ready_at = ARGV[at + 2 * i - 1]
       if tonumber(ready_at) <= due_by then
-        due[#due + 1] = ready_at
-        due[#due + 1] = member
-        overdue[#overdue + 1] = member .. line
+        count = count + 1
+        due[2 * count - 1] = ready_at
+        due[2 * count] = member
+        if any_delayed then overdue[count] = member .. line end
       elseif not redis.call('ZSCORE', ready, member) then
         later[#later + 1] = ready_at
         later[#later + 1] = member .. line
@@ -42,10 +43,10 @@ each_line(4, 2, function(line, at, n)
     end
   end
 
-  if #due > 0 then redis.call('SADD', KEYS[2], line) end
+  if count > 0 then redis.call('SADD', KEYS[2], line) end
   add(ready, due)
   add(KEYS[3], later)
   -- What has become due since it was pushed first must not be in two places.
-  if any_delayed then variadic('ZREM', KEYS[3], overdue) end
+  variadic('ZREM', KEYS[3], overdue)
 end)
 return added

@@ -5,19 +5,19 @@
 -- -> how many were put back
 local worker, released = ARGV[1], 0
 each_line(3, 2, function(line, at, n)
-  local members, places, ids = {}, {}, {}
+  local members, places, released_ids = {}, {}, {}
   for i = 1, n do members[i] = ARGV[at + 2 * (i - 1)] end
-  for i, lease in ipairs(leases_of(KEYS[2], members)) do
-    local epoch, holder = holder_of(lease)
-    if holder == worker and epoch == epoch_of(members[i]) then
+  local leases, ids = leases_of(KEYS[2], members)
+  for i, member in ipairs(members) do
+    if is_held(leases[i], member, worker) then
       places[#places + 1] = ARGV[at + 2 * i - 1]
-      places[#places + 1] = members[i]
-      ids[#ids + 1] = id_of(members[i])
+      places[#places + 1] = member
+      released_ids[#released_ids + 1] = ids[i]
     end
   end
-  if #ids > 0 then redis.call('SADD', KEYS[1], line) end
+  if #released_ids > 0 then redis.call('SADD', KEYS[1], line) end
   variadic('ZADD', ARGV[2] .. line, places)
-  variadic('HDEL', KEYS[2], ids)
-  released = released + #ids
+  variadic('HDEL', KEYS[2], released_ids)
+  released = released + #released_ids
 end)
 return released

@@ -10,8 +10,9 @@ each_line(2, 1, function(line, at, n)
     members[i] = ARGV[at + i - 1]
     delayed[i] = members[i] .. line
   end
-  for i, lease in ipairs(leases_of(KEYS[3], members)) do
-    if lease and holder_of(lease) <= epoch_of(members[i]) then leased[#leased + 1] = id_of(members[i]) end
+  local leases, ids = leases_of(KEYS[3], members)
+  for i, lease in ipairs(leases) do
+    if lease and holder_of(lease) <= epoch_of(members[i]) then leased[#leased + 1] = ids[i] end
   end
   variadic('ZREM', ready, members)
   variadic('ZREM', KEYS[2], delayed)
