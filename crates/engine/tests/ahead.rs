@@ -1,21 +1,22 @@
 //! The row of a job that came alone is read while its entry is claimed.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use scheduler_domain::{
-    Entropy as _, Epoch, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, SystemClock,
-    SystemEntropy, WorkerId,
-};
-use scheduler_engine::{Engine, Options, Session, Submission, Taken};
+use scheduler_domain::{Entropy as _, Epoch, JobId, SystemClock, SystemEntropy, WorkerId};
+use scheduler_engine::{Engine, Options, Session, Taken};
 use scheduler_queue::{Inspect as _, MemoryQueue, Served};
 use scheduler_store::testing::{Faults, FaultyStore};
 use scheduler_store::{Error, Submitted};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use common::{noop, submission};
 
 /// Sees which rows are read.
 #[derive(Default)]
@@ -81,7 +82,7 @@ impl World {
     }
 
     async fn submit(&self, jobs: usize) -> Vec<JobId> {
-        let jobs = (0..jobs).map(|_| a_job()).collect();
+        let jobs = (0..jobs).map(|_| submission(noop())).collect();
         let answers = self.engine.submit(jobs).await.unwrap();
         let created = answers.into_iter().map(|answer| match answer.unwrap() {
             Submitted::Created(job) => job.id,
@@ -93,22 +94,6 @@ impl World {
     /// Of each read so far, whether it was of leased jobs.
     fn reads(&self) -> Vec<bool> {
         self.store.faults.leased.lock().unwrap().clone()
-    }
-}
-
-fn a_job() -> Submission {
-    Submission {
-        id: None,
-        key: None,
-        spec: JobSpec {
-            job_type: JobType::parse("noop").unwrap(),
-            queue: QueueName::default(),
-            priority: Priority::Default,
-            payload: "{}".to_owned(),
-            max_attempts: 3,
-            options: JobOptions::default(),
-        },
-        trace: None,
     }
 }
 

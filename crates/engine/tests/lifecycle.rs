@@ -1,18 +1,22 @@
 //! The engine over memory backends, with a clock that moves only when told.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{
-    Clock, Entropy, Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, JobType, Lease, ManualClock, Outcome,
-    Priority, QueueName, SeededEntropy, Shard, State, WorkerId,
+    Clock, Entropy, Epoch, Job, JobFailure, JobId, JobOptions, JobSpec, Lease, ManualClock, Outcome,
+    SeededEntropy, Shard, State, WorkerId,
 };
 use scheduler_engine::upkeep::{Promoter, Reaper, Reconciler, Retention};
 use scheduler_engine::{Engine, Options, Session, Submission, Taken};
 use scheduler_queue::{Inspect as _, MemoryQueue, Served, Upkeep as _};
 use scheduler_store::{Cancelled, MemoryStore, Redriven, Report, ReportKind, Submitted, Verdict};
 use tokio_util::sync::CancellationToken;
+
+use common::{noop, submission};
 
 struct World {
     engine: Engine,
@@ -47,13 +51,14 @@ impl World {
     }
 
     async fn submit(&self, spec: JobSpec) -> Job {
-        let submission = Submission {
-            id: None,
-            key: None,
-            spec,
-            trace: None,
-        };
-        match self.engine.submit(vec![submission]).await.unwrap().pop().unwrap() {
+        match self
+            .engine
+            .submit(vec![submission(spec)])
+            .await
+            .unwrap()
+            .pop()
+            .unwrap()
+        {
             Ok(Submitted::Created(job)) => job,
             other => panic!("expected a new job, got {other:?}"),
         }
@@ -83,17 +88,6 @@ impl World {
             recovered += reconciler.sweep(shard, &incarnation).await.unwrap().recovered;
         }
         recovered
-    }
-}
-
-fn spec() -> JobSpec {
-    JobSpec {
-        job_type: JobType::parse("noop").unwrap(),
-        queue: QueueName::default(),
-        priority: Priority::Default,
-        payload: "{}".to_owned(),
-        max_attempts: 3,
-        options: JobOptions::default(),
     }
 }
 
@@ -150,7 +144,7 @@ fn lease(session: &Session, taken: &Taken) -> Lease {
 async fn a_job_is_shown_running_while_leased_and_succeeds() {
     let world = World::new();
     let worker = world.worker();
-    let job = world.submit(spec()).await;
+    let job = world.submit(noop()).await;
     let taken = one(&worker).await;
     assert_eq!(taken.job.id, job.id);
     assert_eq!(world.state(&job).await, State::Running);
@@ -173,7 +167,7 @@ async fn a_job_is_shown_running_while_leased_and_succeeds() {
 async fn a_retry_waits_for_its_time_and_runs_under_the_next_epoch() {
     let world = World::new();
     let worker = world.worker();
-    let job = world.submit(spec()).await;
+    let job = world.submit(noop()).await;
     let taken = one(&worker).await;
     let at = scheduler_domain::clock::add(world.clock.now(), Duration::from_secs(10));
     finish(&worker, &taken, ReportKind::Retry { at, error: boom() }).await;
@@ -201,7 +195,7 @@ async fn a_retry_waits_for_its_time_and_runs_under_the_next_epoch() {
 async fn a_silent_workers_job_runs_elsewhere_and_its_late_report_is_refused() {
     let world = World::new();
     let (silent, other) = (world.worker(), world.worker());
-    let job = world.submit(spec()).await;
+    let job = world.submit(noop()).await;
     let lost = one(&silent).await;
     world.clock.advance(Duration::from_secs(16));
     world.reap().await;
@@ -218,7 +212,7 @@ async fn a_silent_workers_job_runs_elsewhere_and_its_late_report_is_refused() {
 async fn a_worker_that_beats_keeps_its_leases() {
     let world = World::new();
     let worker = world.worker();
-    world.submit(spec()).await;
+    world.submit(noop()).await;
     let taken = one(&worker).await;
     for _ in 0..10 {
         world.clock.advance(Duration::from_secs(10));
@@ -231,7 +225,7 @@ async fn a_worker_that_beats_keeps_its_leases() {
 #[tokio::test]
 async fn the_crash_budget_ends_in_a_dead_letter_and_a_redrive_reopens_it() {
     let world = World::new();
-    let job = world.submit(spec()).await;
+    let job = world.submit(noop()).await;
     for _ in 0..world.engine.options().crash_budget {
         let worker = world.worker();
         one(&worker).await;
@@ -257,7 +251,7 @@ async fn the_crash_budget_ends_in_a_dead_letter_and_a_redrive_reopens_it() {
 async fn jobs_that_were_lost_together_twice_are_not_handed_out_together_again() {
     let world = World::new();
     for _ in 0..20 {
-        world.submit(spec()).await;
+        world.submit(noop()).await;
     }
     for _ in 0..2 {
         let worker = world.worker();
@@ -281,14 +275,14 @@ async fn jobs_that_were_lost_together_twice_are_not_handed_out_together_again() 
 async fn a_cancelled_job_is_not_claimed_and_its_success_is_refused() {
     let world = World::new();
     let worker = world.worker();
-    let queued = world.submit(spec()).await;
+    let queued = world.submit(noop()).await;
     assert!(matches!(
         world.engine.cancel(queued.id).await.unwrap(),
         Cancelled::Done(_)
     ));
     nothing(&worker).await;
 
-    let running = world.submit(spec()).await;
+    let running = world.submit(noop()).await;
     let taken = one(&worker).await;
     let mut hints = worker.cancellations().await.unwrap();
     assert!(matches!(
@@ -318,9 +312,9 @@ async fn a_cancelled_job_is_not_claimed_and_its_success_is_refused() {
 async fn after_the_queue_forgets_everything_due_jobs_run_again_and_running_ones_do_not() {
     let world = World::new();
     let worker = world.worker();
-    let running = world.submit(spec()).await;
+    let running = world.submit(noop()).await;
     let taken = one(&worker).await;
-    let queued = world.submit(spec()).await;
+    let queued = world.submit(noop()).await;
     world.clock.advance(Duration::from_secs(5));
 
     world.queue.lose_everything();
@@ -342,7 +336,7 @@ async fn after_the_queue_forgets_everything_due_jobs_run_again_and_running_ones_
 async fn a_job_handed_back_unstarted_keeps_its_epoch_and_one_that_began_is_charged_nothing() {
     let world = World::new();
     let (leaving, other) = (world.worker(), world.worker());
-    world.submit(spec()).await;
+    world.submit(noop()).await;
     let unstarted = one(&leaving).await;
     leaving.release(vec![unstarted.entry.clone()]).await;
     let begun = one(&leaving).await;
@@ -364,7 +358,7 @@ async fn a_job_far_ahead_is_loaded_when_it_is_near_and_runs_on_time() {
         run_at: Some(run_at),
         ..JobOptions::default()
     };
-    let job = world.submit(JobSpec { options, ..spec() }).await;
+    let job = world.submit(JobSpec { options, ..noop() }).await;
     assert_eq!(world.state(&job).await, State::Scheduled);
     world.clock.advance(Duration::from_secs(3_550));
     assert_eq!(world.reconcile().await, 0, "loading is not recovering");
@@ -379,7 +373,7 @@ async fn a_job_far_ahead_is_loaded_when_it_is_near_and_runs_on_time() {
 async fn a_watcher_sees_the_present_state_then_each_change_and_ends_with_the_final_one() {
     let world = World::new();
     let worker = world.worker();
-    let job = world.submit(spec()).await;
+    let job = world.submit(noop()).await;
     let mut watch = world.engine.watch(job.id, None).await;
     assert_eq!(watch.next().await.unwrap().unwrap().0.state, State::Queued);
     let taken = one(&worker).await;
@@ -398,10 +392,10 @@ async fn a_watcher_sees_the_present_state_then_each_change_and_ends_with_the_fin
 async fn jobs_finished_longer_ago_than_the_retention_are_deleted_and_no_others() {
     let world = World::new();
     let worker = world.worker();
-    let old = world.submit(spec()).await;
+    let old = world.submit(noop()).await;
     let taken = one(&worker).await;
     finish(&worker, &taken, success()).await;
-    let open = world.submit(spec()).await;
+    let open = world.submit(noop()).await;
     world.clock.advance(Duration::from_secs(8 * 24 * 3600));
     Retention::new(world.engine.clone(), "test".to_owned())
         .step(&CancellationToken::new())
@@ -414,16 +408,7 @@ async fn jobs_finished_longer_ago_than_the_retention_are_deleted_and_no_others()
 #[tokio::test]
 async fn a_submit_past_the_bound_is_refused_and_says_when_to_come_back() {
     let world = World::new();
-    let many = |n: usize| {
-        (0..n)
-            .map(|_| Submission {
-                id: None,
-                key: None,
-                spec: spec(),
-                trace: None,
-            })
-            .collect::<Vec<_>>()
-    };
+    let many = |n: usize| (0..n).map(|_| submission(noop())).collect::<Vec<_>>();
     let bound = world.engine.options().max_waiting_jobs;
     let refused = world.engine.submit(many(bound + 1)).await;
     assert!(matches!(refused, Err(scheduler_engine::Error::Busy { .. })));
@@ -435,17 +420,15 @@ async fn a_claim_of_large_payloads_takes_what_fits_and_leaves_the_rest_to_others
     let world = World::new();
     let large = JobSpec {
         payload: format!("\"{}\"", "x".repeat((1 << 20) - 2)),
-        ..spec()
+        ..noop()
     };
     // A claim takes from one shard.
     for n in 0..70 {
-        let submission = Submission {
+        let chosen = Submission {
             id: Some(JobId::generate(world.clock.now(), [n; 10], Shard::wrapping(0))),
-            key: None,
-            spec: large.clone(),
-            trace: None,
+            ..submission(large.clone())
         };
-        world.engine.submit(vec![submission]).await.unwrap();
+        world.engine.submit(vec![chosen]).await.unwrap();
     }
     let (one, other) = (world.worker(), world.worker());
     let stop = CancellationToken::new();

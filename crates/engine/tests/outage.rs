@@ -3,20 +3,22 @@
 //! Needs `TEST_REDIS_URL`, as `ci/test.sh` sets it: the queue is a real one behind a port that this test opens and closes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use scheduler_domain::{
-    Entropy as _, JobOptions, JobSpec, JobType, Priority, QueueName, SystemClock, SystemEntropy, WorkerId,
-};
-use scheduler_engine::{Engine, Options, Submission};
+use scheduler_domain::{Entropy as _, SystemClock, SystemEntropy, WorkerId};
+use scheduler_engine::{Engine, Options};
 use scheduler_queue::{RedisOptions, RedisQueue, Served};
 use scheduler_service::http::Checks;
 use scheduler_store::{MemoryStore, Submitted};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+
+use common::{noop, submission};
 
 /// Forwards to Redis while it is open; closed, it drops every connection, old and new.
 async fn gate(listener: TcpListener, redis: String, open: Arc<AtomicBool>) {
@@ -87,23 +89,6 @@ async fn behind_a_gate() -> Option<(Engine, Arc<AtomicBool>)> {
     Some((engine, open))
 }
 
-fn a_job() -> Submission {
-    let spec = JobSpec {
-        job_type: JobType::parse("noop").unwrap(),
-        queue: QueueName::default(),
-        priority: Priority::Default,
-        payload: "{}".to_owned(),
-        max_attempts: 3,
-        options: JobOptions::default(),
-    };
-    Submission {
-        id: None,
-        key: None,
-        spec,
-        trace: None,
-    }
-}
-
 #[tokio::test]
 async fn without_redis_an_api_process_is_ready_and_accepts_jobs_and_a_worker_process_is_not_ready() {
     let Some((engine, open)) = behind_a_gate().await else {
@@ -125,7 +110,7 @@ async fn without_redis_an_api_process_is_ready_and_accepts_jobs_and_a_worker_pro
     }
     assert!(failing(engine.checks_of_api()).await.is_empty());
     assert_eq!(failing(engine.checks_of_worker()).await, ["queue"]);
-    let submitted = engine.submit(vec![a_job()]).await.unwrap();
+    let submitted = engine.submit(vec![submission(noop())]).await.unwrap();
     assert!(matches!(submitted[0], Ok(Submitted::Created(_))), "{submitted:?}");
 }
 
@@ -136,7 +121,7 @@ async fn a_job_whose_release_met_an_outage_is_given_back_when_redis_answers() {
     };
     let session = |name| engine.session(WorkerId::new(name, SystemEntropy.uuid()), Served::All);
     let (leaving, other) = (session("leaving"), session("other"));
-    engine.submit(vec![a_job()]).await.unwrap();
+    engine.submit(vec![submission(noop())]).await.unwrap();
     let never = CancellationToken::new();
     let claimed = tokio::time::timeout(Duration::from_secs(10), leaving.next(1, &never))
         .await

@@ -1,19 +1,22 @@
 //! A job that the store refuses, in a batch with jobs of others.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use scheduler_domain::{
-    Clock as _, Entropy as _, JobId, JobOptions, JobSpec, JobType, NewJob, Priority, QueueName, Shard,
-    SystemClock, SystemEntropy, Timestamp, WorkerId,
+    Clock as _, Entropy as _, JobId, JobSpec, NewJob, Shard, SystemClock, SystemEntropy, Timestamp, WorkerId,
 };
 use scheduler_engine::{Answer, Engine, Error as EngineError, Options, Submission};
 use scheduler_queue::{MemoryQueue, Served};
 use scheduler_store::testing::{Faults, FaultyStore};
 use scheduler_store::{Error, Jobs as _, MemoryStore, Submitted};
 use tokio_util::sync::CancellationToken;
+
+use common::{noop, submission};
 
 /// Refuses batches that hold a job with this payload. As one that writes in several statements, it stores what comes before.
 const REFUSED: &str = "\"refused\"";
@@ -35,20 +38,15 @@ impl Faults for Picky {
     }
 }
 
-fn submission(payload: &str, chosen: bool) -> Submission {
+fn with_payload(payload: &str, chosen: bool) -> Submission {
     let id = || JobId::generate(SystemClock.now(), random(), Shard::wrapping(0));
+    let spec = JobSpec {
+        payload: payload.to_owned(),
+        ..noop()
+    };
     Submission {
         id: chosen.then(id),
-        key: None,
-        spec: JobSpec {
-            job_type: JobType::parse("noop").unwrap(),
-            queue: QueueName::default(),
-            priority: Priority::Default,
-            payload: payload.to_owned(),
-            max_attempts: 3,
-            options: JobOptions::default(),
-        },
-        trace: None,
+        ..submission(spec)
     }
 }
 
@@ -73,7 +71,7 @@ async fn a_refused_job_fails_alone_and_those_that_shared_its_batch_are_stored_an
         let refused = n == 7 || n == 23;
         let payload = if refused { REFUSED } else { "{}" };
         // Half of them with ids that clients chose, and each beside another job of the same call.
-        let jobs = vec![submission("{}", n % 2 == 0), submission(payload, n % 2 == 0)];
+        let jobs = vec![with_payload("{}", n % 2 == 0), with_payload(payload, n % 2 == 0)];
         (refused, Box::pin(engine.submit(jobs)))
     });
     let mut calls: Vec<_> = calls.collect();
@@ -114,7 +112,7 @@ async fn a_call_of_one_refused_job_is_answered_with_the_refusal() {
     let queue = MemoryQueue::new(clock.clone(), Duration::from_secs(30), options.lease);
     let store = Arc::new(FaultyStore::<Picky>::default());
     let engine = Engine::new(store, Arc::new(queue), clock, Arc::new(SystemEntropy), options);
-    let answers = engine.submit(vec![submission(REFUSED, false)]).await.unwrap();
+    let answers = engine.submit(vec![with_payload(REFUSED, false)]).await.unwrap();
     let error = EngineError::Batch(answers.into_iter().next().unwrap().unwrap_err());
     assert_eq!(error.to_string(), "the store refused a statement: submit");
 }

@@ -3,19 +3,23 @@
 //! Needs `TEST_REDIS_URL`, as `ci/test.sh` sets it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod common;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{
-    Clock as _, Entropy as _, Entry, Epoch, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, Shard,
-    SystemClock, SystemEntropy,
+    Clock as _, Entropy as _, Entry, Epoch, JobId, JobSpec, JobType, Priority, QueueName, Shard, SystemClock,
+    SystemEntropy,
 };
-use scheduler_engine::{Engine, Options, Submission};
+use scheduler_engine::{Engine, Options};
 use scheduler_queue::{Dispatch as _, RedisOptions, RedisQueue};
 use scheduler_store::MemoryStore;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use common::{noop, submission};
 
 /// What a reading may take, as `desired_workers` is to be asked for often.
 const MOST: Duration = Duration::from_millis(5);
@@ -88,20 +92,16 @@ async fn reading_the_load_takes_no_longer_with_a_million_ready_jobs_than_with_a_
         options,
     );
     // So that there is a report with some series in it.
-    let submission = |n: usize| Submission {
-        id: None,
-        key: None,
-        spec: JobSpec {
-            job_type: JobType::parse(format!("type-{}", n % 20)).unwrap(),
-            queue: QueueName::parse("mail").unwrap(),
-            priority: Priority::High,
-            payload: "{}".to_owned(),
-            max_attempts: 3,
-            options: JobOptions::default(),
-        },
-        trace: None,
+    let some = |n: usize| JobSpec {
+        job_type: JobType::parse(format!("type-{}", n % 20)).unwrap(),
+        queue: QueueName::parse("mail").unwrap(),
+        priority: Priority::High,
+        ..noop()
     };
-    engine.submit((0..100).map(submission).collect()).await.unwrap();
+    engine
+        .submit((0..100).map(some).map(submission).collect())
+        .await
+        .unwrap();
 
     fill(&queue, 0, FEW - 100).await;
     let (middle_of_few, least_of_few, ready) = read(&engine).await;

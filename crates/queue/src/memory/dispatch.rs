@@ -173,20 +173,18 @@ impl Dispatch for MemoryQueue {
 impl State {
     /// A shard that has something for whoever serves these queues; the first one from where the next claim begins.
     fn ready(&self, served: &Served) -> Option<Woken> {
-        let shards = (1..=u64::from(Shard::COUNT)).map(|n| Shard::wrapping(self.turn.wrapping_add(n)));
-        shards
-            .filter_map(|shard| {
-                let lines = self.shard(shard).ready.iter();
-                let mut waiting = lines
-                    .filter(|(line, _)| served.includes(line))
-                    .flat_map(|(_, places)| places);
-                let (_, id, epoch) = waiting.next()?;
-                Some(Woken {
-                    shard,
-                    entry: waiting.next().is_none().then_some((*id, *epoch)),
-                })
+        let mut shards = (1..=u64::from(Shard::COUNT)).map(|n| Shard::wrapping(self.turn.wrapping_add(n)));
+        shards.find_map(|shard| {
+            let lines = self.shard(shard).ready.iter();
+            let mut waiting = lines
+                .filter(|(line, _)| served.includes(line))
+                .flat_map(|(_, places)| places);
+            let (_, id, epoch) = waiting.next()?;
+            Some(Woken {
+                shard,
+                entry: waiting.next().is_none().then_some((*id, *epoch)),
             })
-            .next()
+        })
     }
 }
 

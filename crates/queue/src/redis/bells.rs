@@ -22,9 +22,12 @@ const TOKEN_TTL_MS: u64 = 10_000;
 /// Tokens to be given out.
 #[derive(Debug, Default)]
 pub(super) struct Bells<'a> {
-    by_queue: BTreeMap<&'a QueueName, Vec<Woken>>,
-    all: Vec<Woken>,
+    by_queue: BTreeMap<&'a QueueName, Vec<Tokens>>,
+    all: Vec<Tokens>,
 }
+
+/// What a token says, and how many of it there are.
+pub(super) type Tokens = (Woken, usize);
 
 impl<'a> Bells<'a> {
     /// Notes that these may be ready in `shard`. Where there are more than one, whoever is woken takes what comes first, so that none
@@ -34,35 +37,37 @@ impl<'a> Bells<'a> {
             [entry] => Some((entry.id, entry.epoch)),
             _ => None,
         };
-        self.add_tokens(queue, Woken { shard, entry }, entries.len());
+        self.add_tokens(queue, (Woken { shard, entry }, entries.len()));
     }
 
     /// Notes that so many may be ready in `shard`.
     pub(super) fn add_some(&mut self, queue: &'a QueueName, shard: Shard, entries: usize) {
-        self.add_tokens(queue, Woken { shard, entry: None }, entries);
+        self.add_tokens(queue, (Woken { shard, entry: None }, entries));
     }
 
-    fn add_tokens(&mut self, queue: &'a QueueName, token: Woken, count: usize) {
-        for tokens in [self.by_queue.entry(queue).or_default(), &mut self.all] {
-            let room = MOST_TOKENS.saturating_sub(tokens.len());
-            tokens.extend(std::iter::repeat_n(token, count.min(room)));
+    fn add_tokens(&mut self, queue: &'a QueueName, tokens: Tokens) {
+        if tokens.1 > 0 {
+            self.by_queue.entry(queue).or_default().push(tokens);
+            self.all.push(tokens);
         }
     }
 
     /// The calls that ring.
     pub(super) fn calls(self, keys: &Keys) -> impl Iterator<Item = Call> {
         let any = (!self.all.is_empty()).then(|| ring(&keys.any_bell(), &self.all));
-        let queues = self.by_queue.into_iter().filter(|(_, tokens)| !tokens.is_empty());
-        queues
+        self.by_queue
+            .into_iter()
             .map(|(queue, tokens)| ring(&keys.bell(queue), &tokens))
             .chain(any)
     }
 }
 
-/// Adds `tokens` to the bell at `key`.
-pub(super) fn ring(key: &str, tokens: &[Woken]) -> Call {
+/// Adds `tokens` to the bell at `key`, as far as there is room.
+pub(super) fn ring(key: &str, tokens: &[Tokens]) -> Call {
     let call = Call::script(&scripts::RING, &[key])
         .arg(MOST_TOKENS)
         .arg(TOKEN_TTL_MS);
-    tokens.iter().fold(call, |call, woken| call.arg(token(woken)))
+    tokens
+        .iter()
+        .fold(call, |call, (woken, count)| call.arg(token(woken)).arg(*count))
 }

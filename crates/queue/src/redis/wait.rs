@@ -96,7 +96,7 @@ async fn stand_at(
     drop(place);
     if let Err(Ok(Some(token))) = tell.send(taken)
         && let Err(error) = link
-            .ask("putting a token back", ring(&token.bell, &[token.says]))
+            .ask("putting a token back", ring(&token.bell, &[(token.says, 1)]))
             .await
     {
         debug!(%error, "a token was lost");

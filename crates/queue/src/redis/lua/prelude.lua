@@ -38,18 +38,18 @@ local function leaser(line, worker)
   local rest = PADDING .. string.char(#line) .. line .. worker
   return function(member, since, ready_at) return sub(member, 17, 20) .. pack('>i8i8', since, ready_at) .. rest end
 end
+local function worker_of(lease) return sub(lease, LEASE + 1 + byte(lease, LEASE)) end
 -- Epoch and holder of a lease. 0 when there is none or somebody else wrote it: then any entry may take its place.
 local function holder_of(lease)
   if not lease or #lease < LEASE then return 0, '' end
-  return unpacked('>I4', lease), sub(lease, LEASE + 1 + byte(lease, LEASE))
+  return unpacked('>I4', lease), worker_of(lease)
 end
 -- Whether a lease is this worker's, under the member's epoch.
 local function is_held(lease, member, worker)
-  return lease and #lease >= LEASE and sub(lease, 1, 4) == sub(member, 17, 20)
-    and sub(lease, LEASE + 1 + byte(lease, LEASE)) == worker
+  return lease and #lease >= LEASE and sub(lease, 1, 4) == sub(member, 17, 20) and worker_of(lease) == worker
 end
 -- Whether a lease keeps an entry from being given out: it is under the same epoch or a higher one.
-local function is_out(lease, member) return lease and holder_of(lease) >= epoch_of(member) end
+local function is_out(lease, member) return holder_of(lease) >= epoch_of(member) end
 
 -- The leases of these members' jobs, in order, false where there is none; and their ids.
 local function leases_of(key, members)
