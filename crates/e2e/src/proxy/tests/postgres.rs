@@ -1,10 +1,11 @@
 use std::str::FromStr as _;
 
+use scheduler_domain::{Entropy as _, SystemEntropy};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
+use crate::Settings;
 use crate::proxy::{On, Protocol, Proxy, Trouble};
-use crate::{Dice, Settings};
 
 /// A proxy in front of a real PostgreSQL, and a table of its own.
 struct Table {
@@ -21,11 +22,8 @@ impl Table {
         let address = format!("127.0.0.1:{}", options.get_port()).parse().unwrap();
         let proxy = Proxy::start(address, Protocol::Postgres, 1).await.unwrap();
         let mut direct = PgConnection::connect_with(&options).await.unwrap();
-        let name = format!(
-            "proxy_{}_{}",
-            std::process::id(),
-            Dice::new(proxy.port().into()).next()
-        );
+        // Not after the port: the system hands out that of a test which has ended again.
+        let name = format!("proxy_{}", SystemEntropy.uuid().simple());
         let create = format!("CREATE TABLE {name} (n INT4)");
         direct.execute(AssertSqlSafe(create)).await.unwrap();
         Some(Self {
