@@ -15,10 +15,11 @@ use super::submit::drop_keys;
 use super::tx::{self, Earlier, Scope, Work};
 use crate::{Cursor, Error, Purged};
 
-/// A job cannot have finished before it was created, so younger ones need not be looked at.
+/// A job cannot have finished before it was created, so younger ones need not be looked at. Every priority is above 0: the predicate
+/// of the index.
 pub(super) const OLDEST: &str = "-- store.purge_look
     SELECT id, created_at, finished_at FROM jobs
-    WHERE shard = $1 AND (created_at, id) > ($2, $3) AND created_at < $4
+    WHERE shard = $1 AND (created_at, id) > ($2, $3) AND created_at < $4 AND priority > 0
     ORDER BY created_at, id LIMIT $5";
 
 /// Looks at `finished_at` again: the job may have been redriven since.

@@ -54,9 +54,9 @@ macro_rules! scan {
 
 const _: () = assert!(Shard::COUNT == 8, "the statements name every shard");
 
-pub(in crate::postgres) const SCAN: &str = scan!("list", "");
+/// Both say the predicate of the index that they walk word for word, so that it is used.
+pub(in crate::postgres) const SCAN: &str = scan!("list", " AND priority > 0");
 
-/// Says the predicate of the index on failed jobs word for word, so that it is used.
 pub(in crate::postgres) const SCAN_FAILED: &str = scan!("list_failed", " AND state IN (4, 5)");
 
 /// Looks at the next rows.

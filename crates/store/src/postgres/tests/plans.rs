@@ -32,7 +32,7 @@ const PLANS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("jobs_open", &[due::DUE]),
-    ("jobs_created", &[list::scan::SCAN, purge::OLDEST]),
+    ("jobs_listed", &[list::scan::SCAN, purge::OLDEST]),
     ("jobs_failed", &[list::scan::SCAN_FAILED]),
     (
         "job_keys_pkey",
@@ -47,7 +47,7 @@ async fn statements_use_the_index_that_was_made_for_them() {
         return;
     };
     let mut connection = database.store.db.pool.acquire().await.unwrap();
-    for (jobs, open_of_1000) in [(120_000, 1), (120_000, 1_000), (60, 1_000), (60, 1)] {
+    for (jobs, open_of_1000) in [(120_000, 1), (120_000, 1_000), (1_000, 1_000), (60, 1_000), (60, 1), (20, 1_000), (8, 1_000), (8, 1), (1, 1), (0, 1)] {
         fill(&mut connection, jobs, open_of_1000).await;
         for (index, statements) in PLANS {
             for statement in statements {
@@ -60,7 +60,7 @@ async fn statements_use_the_index_that_was_made_for_them() {
                     let plan = plan(&mut connection, statement, rows).await;
                     let used =
                         plan.contains(&format!("using {index} ")) || plan.contains(&format!("on {index} "));
-                    let strays = ["jobs_pkey", "jobs_open", "jobs_created", "jobs_failed"]
+                    let strays = ["jobs_pkey", "jobs_open", "jobs_listed", "jobs_failed"]
                         .iter()
                         .any(|other| *other != index && plan.contains(&format!("{other} ")));
                     let right = used && !strays && !plan.contains("Seq Scan");
