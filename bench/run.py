@@ -805,7 +805,7 @@ def arguments():
     parser.add_argument("--delayed", type=int, default=100_000, help="jobs due at once; slow peers get a share")
     parser.add_argument("--small", type=int, default=10_000, help="the small backlog")
     parser.add_argument("--large", type=int, default=1_000_000, help="the large backlog")
-    parser.add_argument("--take", type=int, default=20_000, help="jobs drained from a backlog")
+    parser.add_argument("--take", type=int, default=50_000, help="jobs drained from a backlog")
     parser.add_argument("--seconds", type=int, default=20, help="what is measured of `sustain`")
     parser.add_argument("--warm-up", type=int, default=5, help="seconds of `sustain` before that")
     parser.add_argument("--soak", type=int, default=1200, help="seconds of `soak`")

@@ -79,13 +79,14 @@ impl World {
         Promoter::new(self.engine.clone()).step().await.unwrap();
     }
 
-    /// One pass over every shard, as if every quiet time had passed.
+    /// One walk over every shard, as if every quiet time had passed.
     async fn reconcile(&self) -> usize {
         let reconciler = Reconciler::new(self.engine.clone(), "test".to_owned());
         let incarnation = self.queue.incarnation().await.unwrap();
         let mut recovered = 0;
         for shard in scheduler_domain::Shard::all() {
-            recovered += reconciler.sweep(shard, &incarnation).await.unwrap().recovered;
+            let swept = reconciler.sweep(shard, None, &incarnation).await.unwrap();
+            recovered += swept.unwrap().recovered;
         }
         recovered
     }

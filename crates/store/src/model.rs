@@ -5,6 +5,7 @@ use std::time::Duration;
 use scheduler_domain::{
     Entry, Epoch, Job, JobFailure, JobId, JobType, Priority, Progress, QueueName, State, Timestamp, WorkerId,
 };
+use uuid::Uuid;
 
 /// What became of a submitted job.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,6 +191,17 @@ pub struct DueCursor {
     pub run_at: Timestamp,
     /// Its id.
     pub id: JobId,
+}
+
+impl DueCursor {
+    /// Before every job that is due at `run_at` or later.
+    #[must_use]
+    pub const fn before(run_at: Timestamp) -> Self {
+        Self {
+            run_at,
+            id: JobId(Uuid::nil()),
+        }
+    }
 }
 
 /// Which jobs to list. Every part that is given must match.

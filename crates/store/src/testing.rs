@@ -35,6 +35,14 @@ pub trait Faults: Send + Sync {
         Ok(())
     }
 
+    /// Before open rows are walked.
+    ///
+    /// # Errors
+    /// What the caller is to get.
+    async fn due(&self, _shard: Shard) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Before notes of progress are stored.
     ///
     /// # Errors
@@ -112,6 +120,7 @@ impl<F: Faults> Maintenance for FaultyStore<F> {
         until: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, Error> {
+        self.faults.due(shard).await?;
         self.inner.due(shard, after, until, limit).await
     }
 

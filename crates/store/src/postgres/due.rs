@@ -18,10 +18,7 @@ pub(super) const DUE: &str = "-- store.due
     ORDER BY run_at, id LIMIT $5";
 
 /// Before every job.
-const FIRST: DueCursor = DueCursor {
-    run_at: DateTime::<Utc>::UNIX_EPOCH,
-    id: JobId(Uuid::nil()),
-};
+const FIRST: DueCursor = DueCursor::before(DateTime::<Utc>::UNIX_EPOCH);
 
 pub(super) async fn due(
     db: Db,

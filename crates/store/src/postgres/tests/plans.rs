@@ -47,7 +47,18 @@ async fn statements_use_the_index_that_was_made_for_them() {
         return;
     };
     let mut connection = database.store.db.pool.acquire().await.unwrap();
-    for (jobs, open_of_1000) in [(120_000, 1), (120_000, 1_000), (1_000, 1_000), (60, 1_000), (60, 1), (20, 1_000), (8, 1_000), (8, 1), (1, 1), (0, 1)] {
+    for (jobs, open_of_1000) in [
+        (120_000, 1),
+        (120_000, 1_000),
+        (1_000, 1_000),
+        (60, 1_000),
+        (60, 1),
+        (20, 1_000),
+        (8, 1_000),
+        (8, 1),
+        (1, 1),
+        (0, 1),
+    ] {
         fill(&mut connection, jobs, open_of_1000).await;
         for (index, statements) in PLANS {
             for statement in statements {
