@@ -192,8 +192,8 @@ def everyone():
         Peer(
             "ours-unary",
             "this scheduler, one job per call",
-            settings="as above, 64 calls in flight on 4 connections",
-            **{**ours, "modes": ("sustain",), "chunk": 1, "producers": 64},
+            settings="as above, 256 calls in flight on 4 connections",
+            **{**ours, "modes": ("sustain",), "chunk": 1, "producers": 256},
         ),
         Peer(
             "ours-envoy",

@@ -3,11 +3,16 @@
 //! A lane has one statement in flight. When it returns, the lane takes everything that has come in meanwhile and sends that as
 //! the next one. No timer: idle, a batch is one item and waits for nothing; under load, batches grow by themselves to what the
 //! store can take. (The same idea as TCP's self-clocking, and as group commit.)
+//!
+//! The first lane takes whatever is there. The others take part while a whole batch waits: two lanes that took what came had batches
+//! half as large and stood in each other's way, which cost PostgreSQL half as much again for jobs that come one at a time.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use futures::FutureExt as _;
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 
 type Reply<R> = Box<dyn FnOnce(R) + Send>;
 
@@ -26,11 +31,20 @@ impl<T, R: Send + 'static> Call<T, R> {
 }
 
 /// A handle to a set of lanes that share one bounded inlet. The lanes end when the last handle is gone.
-pub(crate) struct Lanes<T, R>(mpsc::Sender<Call<T, R>>);
+pub(crate) struct Lanes<T, R> {
+    inlet: mpsc::Sender<Call<T, R>>,
+    largest: usize,
+    /// Tells the further lanes that a whole batch waits.
+    enough: Arc<Notify>,
+}
 
 impl<T, R> Clone for Lanes<T, R> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            inlet: self.inlet.clone(),
+            largest: self.largest,
+            enough: Arc::clone(&self.enough),
+        }
     }
 }
 
@@ -38,6 +52,66 @@ impl<T, R> Clone for Lanes<T, R> {
 pub(crate) enum Rejected {
     Full,
     Closed,
+}
+
+/// What the lanes have in common.
+struct Shared<T, R, F> {
+    name: &'static str,
+    largest: usize,
+    outlet: Mutex<mpsc::Receiver<Call<T, R>>>,
+    process: F,
+}
+
+impl<T, R, F, Fut> Shared<T, R, F>
+where
+    F: Fn(Vec<T>) -> Fut,
+    Fut: Future<Output = Vec<R>>,
+{
+    /// Takes whatever is there, until the inlet is closed.
+    async fn run_first(&self) {
+        let mut calls = Vec::new();
+        while self.outlet.lock().await.recv_many(&mut calls, self.largest).await > 0 {
+            self.batch(&mut calls).await;
+        }
+    }
+
+    /// Takes whole batches, until the inlet is closed.
+    async fn run_further(&self, enough: &Notify) {
+        let mut calls = Vec::new();
+        loop {
+            enough.notified().await;
+            loop {
+                // Whoever holds it takes what is there.
+                let Ok(mut outlet) = self.outlet.try_lock() else {
+                    break;
+                };
+                if outlet.len() < self.largest {
+                    if outlet.is_closed() {
+                        // The next one may be waiting still.
+                        enough.notify_one();
+                        return;
+                    }
+                    break;
+                }
+                outlet.recv_many(&mut calls, self.largest).await;
+                drop(outlet);
+                self.batch(&mut calls).await;
+            }
+        }
+    }
+
+    async fn batch(&self, calls: &mut Vec<Call<T, R>>) {
+        crate::metrics::batch(self.name, calls.len());
+        let (items, replies): (Vec<T>, Vec<_>) = calls.drain(..).map(|call| (call.item, call.reply)).unzip();
+        // Without its first lane nothing would be done any more.
+        let Ok(answers) = AssertUnwindSafe((self.process)(items)).catch_unwind().await else {
+            tracing::error!(lane = self.name, "a batch panicked, its callers get no answer");
+            return;
+        };
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            reply(answer);
+        }
+    }
 }
 
 impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
@@ -54,29 +128,28 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         F: Fn(Vec<T>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Vec<R>> + Send + 'static,
     {
-        let (inlet, outlet) = mpsc::channel::<Call<T, R>>(capacity.max(1));
-        let outlet = Arc::new(Mutex::new(outlet));
-        let process = Arc::new(process);
-        for _ in 0..count.max(1) {
-            let outlet = Arc::clone(&outlet);
-            let process = Arc::clone(&process);
-            tokio::spawn(async move {
-                let mut calls = Vec::new();
-                loop {
-                    let taken = outlet.lock().await.recv_many(&mut calls, largest).await;
-                    if taken == 0 {
-                        return;
-                    }
-                    crate::metrics::batch(name, taken);
-                    let (items, replies): (Vec<T>, Vec<_>) =
-                        calls.drain(..).map(|call| (call.item, call.reply)).unzip();
-                    for (reply, answer) in replies.into_iter().zip(process(items).await) {
-                        reply(answer);
-                    }
-                }
-            });
+        let (inlet, outlet) = mpsc::channel(capacity.max(1));
+        let enough = Arc::new(Notify::new());
+        let shared = Arc::new(Shared {
+            name,
+            largest,
+            outlet: Mutex::new(outlet),
+            process,
+        });
+        for _ in 1..count {
+            let (shared, enough) = (Arc::clone(&shared), Arc::clone(&enough));
+            tokio::spawn(async move { shared.run_further(&enough).await });
         }
-        Self(inlet)
+        let ended = Arc::clone(&enough);
+        tokio::spawn(async move {
+            shared.run_first().await;
+            ended.notify_one();
+        });
+        Self {
+            inlet,
+            largest,
+            enough,
+        }
     }
 
     /// Hands `item` in without waiting for a place, and waits for its answer. `None` when the lane died under it.
@@ -85,7 +158,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         item: T,
     ) -> Result<impl Future<Output = Option<R>> + Send + use<T, R>, Rejected> {
         let (call, answer) = Call::awaited(item);
-        match self.0.try_send(call) {
+        match self.send(call) {
             Ok(()) => Ok(async move { answer.await.ok() }),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Rejected::Full),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Rejected::Closed),
@@ -95,7 +168,8 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
     /// Hands `item` in, waiting for a place, and waits for its answer. `None` when the lanes have ended.
     pub(crate) async fn call(&self, item: T) -> Option<R> {
         let (call, answer) = Call::awaited(item);
-        self.0.send(call).await.ok()?;
+        self.inlet.send(call).await.ok()?;
+        self.tell();
         answer.await.ok()
     }
 
@@ -103,9 +177,21 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
     /// task of its own waits for one. When the lanes have ended, `reply` is dropped.
     pub(crate) fn post(&self, item: T, reply: impl FnOnce(R) + Send + 'static) {
         let reply = Box::new(reply);
-        if let Err(mpsc::error::TrySendError::Full(call)) = self.0.try_send(Call { item, reply }) {
-            let inlet = self.0.clone();
+        if let Err(mpsc::error::TrySendError::Full(call)) = self.send(Call { item, reply }) {
+            let inlet = self.inlet.clone();
             tokio::spawn(async move { inlet.send(call).await });
+        }
+    }
+
+    fn send(&self, call: Call<T, R>) -> Result<(), mpsc::error::TrySendError<Call<T, R>>> {
+        self.inlet.try_send(call)?;
+        self.tell();
+        Ok(())
+    }
+
+    fn tell(&self) {
+        if self.inlet.max_capacity() - self.inlet.capacity() >= self.largest {
+            self.enough.notify_one();
         }
     }
 }
@@ -118,21 +204,13 @@ mod tests {
 
     use super::*;
 
+    const LARGEST: usize = 100;
+
+    type Sizes = Arc<StdMutex<Vec<usize>>>;
+
     #[tokio::test]
     async fn an_idle_lane_takes_one_item_and_a_busy_one_takes_all_that_waits() {
-        let gate = Arc::new(Semaphore::new(0));
-        let sizes = Arc::new(StdMutex::new(Vec::new()));
-        let lanes = {
-            let (gate, sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
-            Lanes::start("test", 1, 100, 100, move |items: Vec<u32>| {
-                let (gate, sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
-                async move {
-                    sizes.lock().unwrap().push(items.len());
-                    gate.acquire().await.unwrap().forget();
-                    items.into_iter().map(|n| n * 2).collect()
-                }
-            })
-        };
+        let (lanes, gate, sizes) = gated(1);
         let first = tokio::spawn({
             let lanes = lanes.clone();
             async move { lanes.call(1).await }
@@ -150,6 +228,82 @@ mod tests {
             .collect();
         assert_eq!(answers, (2..12).map(|n| n * 2).collect::<Vec<_>>());
         assert_eq!(*sizes.lock().unwrap(), [1, 10]);
+    }
+
+    /// Lanes whose batches wait for a permit each, and the sizes of those that have begun.
+    fn gated(count: usize) -> (Lanes<usize, usize>, Arc<Semaphore>, Sizes) {
+        let (gate, sizes) = (Arc::new(Semaphore::new(0)), Sizes::default());
+        let lanes = {
+            let (gate, sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
+            Lanes::start("test", count, 4 * LARGEST, LARGEST, move |items: Vec<usize>| {
+                let (gate, sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
+                async move {
+                    sizes.lock().unwrap().push(items.len());
+                    gate.acquire().await.unwrap().forget();
+                    items.into_iter().map(|n| n * 2).collect()
+                }
+            })
+        };
+        (lanes, gate, sizes)
+    }
+
+    async fn settle() {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_further_lane_takes_part_while_a_whole_batch_waits() {
+        let (lanes, gate, sizes) = gated(2);
+        let put = |items: usize| {
+            (0..items)
+                .map(|n| lanes.try_call(n).ok().unwrap())
+                .collect::<Vec<_>>()
+        };
+        let mut answers = put(1);
+        settle().await;
+        answers.extend(put(LARGEST - 1));
+        settle().await;
+        assert_eq!(
+            *sizes.lock().unwrap(),
+            [1],
+            "what is less is left for the first lane"
+        );
+        answers.extend(put(1));
+        settle().await;
+        assert_eq!(*sizes.lock().unwrap(), [1, LARGEST]);
+        answers.extend(put(5));
+        gate.add_permits(3);
+        let answers = futures::future::join_all(answers).await;
+        assert!(answers.iter().all(Option::is_some));
+        assert_eq!(*sizes.lock().unwrap(), [1, LARGEST, 5]);
+    }
+
+    #[tokio::test]
+    async fn the_lanes_end_with_their_last_handle() {
+        for count in [1, 2, 5] {
+            let (lanes, gate, sizes) = gated(count);
+            let last: Vec<_> = (0..LARGEST + 1)
+                .map(|n| lanes.try_call(n).ok().unwrap())
+                .collect();
+            drop(lanes);
+            gate.add_permits(10);
+            let answers = futures::future::join_all(last).await;
+            assert!(answers.iter().all(Option::is_some), "what was handed in is done");
+            settle().await;
+            assert_eq!(Arc::strong_count(&sizes), 1, "of {count} lanes some are left");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_panics_leaves_its_callers_without_an_answer_and_the_lane_alive() {
+        let lanes = Lanes::start("test", 1, 10, 10, |items: Vec<u32>| async move {
+            assert!(!items.contains(&13), "told to");
+            items
+        });
+        assert_eq!(lanes.call(13).await, None);
+        assert_eq!(lanes.call(7).await, Some(7));
     }
 
     #[tokio::test]

@@ -27,9 +27,9 @@ pub struct Options {
     pub max_waiting_jobs: usize,
     /// Submits that may wait for the store, in bytes of payload.
     pub max_waiting_bytes: usize,
-    /// Insert statements in flight at once.
+    /// Batches of submits in flight at once; a further one only while it can be a whole one.
     pub submit_lanes: usize,
-    /// Completion statements in flight at once.
+    /// Batches of reports in flight at once, likewise.
     pub finish_lanes: usize,
 }
 

@@ -52,22 +52,31 @@ impl<'a> Bells<'a> {
         }
     }
 
-    /// The calls that ring.
-    pub(super) fn calls(self, keys: &Keys) -> impl Iterator<Item = Call> {
-        let any = (!self.all.is_empty()).then(|| ring(&keys.any_bell(), &self.all));
-        self.by_queue
+    /// The call that rings, if there is anything to ring for.
+    pub(super) fn call(self, keys: &Keys) -> Option<Call> {
+        if self.all.is_empty() {
+            return None;
+        }
+        let queues = self
+            .by_queue
             .into_iter()
-            .map(|(queue, tokens)| ring(&keys.bell(queue), &tokens))
-            .chain(any)
+            .map(|(queue, tokens)| (keys.bell(queue), tokens));
+        let bells: Vec<_> = queues.chain([(keys.any_bell(), self.all)]).collect();
+        Some(ring(&bells))
     }
 }
 
-/// Adds `tokens` to the bell at `key`, as far as there is room.
-pub(super) fn ring(key: &str, tokens: &[Tokens]) -> Call {
-    let call = Call::script(&scripts::RING, &[key])
+/// Adds tokens to the bells at these keys.
+pub(super) fn ring(bells: &[(String, Vec<Tokens>)]) -> Call {
+    let keys: Vec<&str> = bells.iter().map(|(key, _)| key.as_str()).collect();
+    let mut call = Call::script(&scripts::RING, &keys)
         .arg(MOST_TOKENS)
         .arg(TOKEN_TTL_MS);
-    tokens
-        .iter()
-        .fold(call, |call, (woken, count)| call.arg(token(woken)).arg(*count))
+    for (_, tokens) in bells {
+        call = call.arg(tokens.len());
+        for (woken, count) in tokens {
+            call = call.arg(token(woken)).arg(*count);
+        }
+    }
+    call
 }

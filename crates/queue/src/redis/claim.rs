@@ -32,6 +32,8 @@ struct Pending {
     doubts: Vec<Doubt>,
     /// Leased to the worker, and more than it asked for: the answer to a claim in doubt may be larger than what is wanted by then.
     surplus: Vec<Claimed>,
+    /// The last claim got less than it could: there is no backlog.
+    scarce: bool,
 }
 
 /// Numbers claims, and keeps what is pending. The lock of a worker is held during its claims, so there is one at a time.
@@ -107,8 +109,9 @@ pub(super) async fn claim(
     let mut pending = pending.lock().await;
     let mut claimed = std::mem::take(&mut pending.surplus);
     if claimed.is_empty() {
-        claimed = claimant.claim(from, &mut pending.doubts).await?;
+        claimed = claimant.claim(from, &mut pending).await?;
     }
+    pending.scarce = claimed.len() < limit;
     if claimed.len() > limit {
         pending.surplus = claimed.split_off(limit);
     }
@@ -128,8 +131,10 @@ fn lines(queues: &[QueueName]) -> Vec<String> {
 }
 
 impl Claimant<'_> {
-    /// Claims in doubt first, then the shard whose turn it is, then the others that have something.
-    async fn claim(&self, from: Option<Shard>, doubts: &mut Vec<Doubt>) -> Result<Vec<Claimed>, Error> {
+    /// Claims in doubt first, then the shard whose turn it is, then the others that have something. Where nobody says that there is
+    /// something, and there was little the last time, looking costs less than a claim in vain.
+    async fn claim(&self, from: Option<Shard>, pending: &mut Pending) -> Result<Vec<Claimed>, Error> {
+        let Pending { doubts, scarce, .. } = pending;
         while let Some(doubt) = doubts.pop() {
             let answer = self.ask(doubt, doubts).await?;
             if !answer.claimed.is_empty() {
@@ -137,11 +142,17 @@ impl Claimant<'_> {
             }
         }
         let first = from.unwrap_or_else(|| self.queue.next_shard());
-        let claimed = self.exhaust(first, doubts).await?;
-        if !claimed.is_empty() {
-            return Ok(claimed);
+        let mut shards: Vec<Shard> = (0..u64::from(Shard::COUNT))
+            .map(|n| Shard::wrapping(u64::from(first.byte()) + n))
+            .collect();
+        if from.is_some() || !*scarce {
+            let claimed = self.exhaust(first, doubts).await?;
+            if !claimed.is_empty() {
+                return Ok(claimed);
+            }
+            shards.remove(0);
         }
-        for shard in self.peek(first).await? {
+        for shard in self.peek(shards).await? {
             let claimed = self.exhaust(shard, doubts).await?;
             if !claimed.is_empty() {
                 return Ok(claimed);
@@ -188,25 +199,23 @@ impl Claimant<'_> {
         Ok(answer)
     }
 
-    /// The shards but `first` that have something, in order from there.
-    async fn peek(&self, first: Shard) -> Result<Vec<Shard>, Error> {
-        let others: Vec<Shard> = (1..u64::from(Shard::COUNT))
-            .map(|n| Shard::wrapping(u64::from(first.byte()) + n))
-            .collect();
-        let calls = others.iter().map(|shard| {
-            let keys = self.queue.keys.of(*shard);
-            Call::script(&scripts::PEEK, &[&keys.lines])
-                .of(*shard)
-                .arg(&keys.ready)
-                .arg(&self.lines)
+    /// Those of `shards` that have something in a line served. A line that has just run empty may still be among them.
+    async fn peek(&self, shards: Vec<Shard>) -> Result<Vec<Shard>, Error> {
+        let calls = shards.iter().map(|shard| {
+            let lines = &self.queue.keys.of(*shard).lines;
+            let call = match self.lines.is_empty() {
+                true => Call::command("EXISTS").arg(lines),
+                false => Call::command("SMISMEMBER").arg(lines).arg(&self.lines),
+            };
+            call.of(*shard)
         });
         let answers = self.queue.link.ask_all(CONTEXT, calls.collect()).await?;
-        Ok(others
-            .into_iter()
-            .zip(answers)
-            .filter(|(_, any)| read_number(any) == Some(1))
-            .map(|(shard, _)| shard)
-            .collect())
+        let any = |answer: &Value| match answer {
+            Value::Array(known) => known.iter().any(|is| read_number(is) == Some(1)),
+            exists => read_number(exists) == Some(1),
+        };
+        let found = shards.into_iter().zip(answers).filter(|(_, answer)| any(answer));
+        Ok(found.map(|(shard, _)| shard).collect())
     }
 }
 

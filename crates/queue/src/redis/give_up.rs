@@ -71,7 +71,7 @@ pub(super) async fn release(queue: &RedisQueue, worker: &WorkerId, unstarted: &[
             .into_iter()
             .for_each(|((name, _), entries)| bells.add(name, shard, &entries));
     }
-    calls.extend(bells.calls(&queue.keys));
+    calls.extend(bells.call(&queue.keys));
     queue.link.ask_all("releasing entries", calls).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::Error;
 /// Entries that become ready within this time ring already: the server's clock, which decides, may be ahead of ours.
 const RING_EARLY: TimeDelta = TimeDelta::seconds(1);
 
-/// One script per shard, then the bells, in one round trip.
+/// One script per shard, then one for the bells, in one round trip.
 pub(super) async fn push(queue: &RedisQueue, entries: &[Entry]) -> Result<(), Error> {
     let now = queue.clock.now() + TimeDelta::microseconds(queue.skew());
     let mut bells = Bells::default();
@@ -34,7 +34,7 @@ pub(super) async fn push(queue: &RedisQueue, entries: &[Entry]) -> Result<(), Er
             bells.add(name, shard, &ready);
         }
     }
-    calls.extend(bells.calls(&queue.keys));
+    calls.extend(bells.call(&queue.keys));
     queue.link.ask_all("pushing entries", calls).await?;
     Ok(())
 }

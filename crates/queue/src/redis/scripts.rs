@@ -41,7 +41,6 @@ macro_rules! scripts {
 scripts! {
     PUSH = "push", "";
     CLAIM = "claim", "allow-oom";
-    PEEK = "peek", "no-writes";
     ACK = "ack", "allow-oom";
     RELEASE = "release", "allow-oom";
     REMOVE = "remove", "allow-oom";

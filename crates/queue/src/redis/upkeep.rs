@@ -57,10 +57,9 @@ async fn promote(queue: &RedisQueue, shard: Shard, limit: usize) -> Result<Promo
     for ((queue, _), entries) in &promoted.ready {
         bells.add_some(queue, shard, *entries);
     }
-    queue
-        .link
-        .ask_all(CONTEXT, bells.calls(&queue.keys).collect())
-        .await?;
+    if let Some(call) = bells.call(&queue.keys) {
+        queue.link.ask(CONTEXT, call).await?;
+    }
     Ok(promoted)
 }
 

@@ -96,7 +96,10 @@ async fn stand_at(
     drop(place);
     if let Err(Ok(Some(token))) = tell.send(taken)
         && let Err(error) = link
-            .ask("putting a token back", ring(&token.bell, &[(token.says, 1)]))
+            .ask(
+                "putting a token back",
+                ring(&[(token.bell, vec![(token.says, 1)])]),
+            )
             .await
     {
         debug!(%error, "a token was lost");

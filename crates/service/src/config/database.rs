@@ -42,9 +42,9 @@ section! {
         statement_timeout: Duration = Duration::from_secs(10), in Duration::from_millis(100)..=Duration::from_mins(10);
         /// Age at which a connection is replaced, so that new database nodes get their share.
         max_lifetime: Duration = Duration::from_mins(30), in Duration::from_secs(10)..=Duration::from_hours(24);
-        /// Batches of submitted jobs written at once.
+        /// Batches of submitted jobs written at once; a further one only while a whole batch of 1,000 calls waits for it.
         submit_lanes: usize = 2, in 1..=64;
-        /// Batches of finished attempts written at once.
+        /// Batches of finished attempts written at once; a further one only while a whole batch of 1,000 waits for it.
         finish_lanes: usize = 2, in 1..=64;
         /// Whether the schema is brought up to date at start.
         migrate_on_start: bool = true;
