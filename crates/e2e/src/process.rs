@@ -1,10 +1,14 @@
 //! Processes that end with the test that started them.
 
 use std::net::TcpListener;
+use std::ops::Range;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use scheduler_domain::{Entropy as _, SystemEntropy};
 
 /// A process of ours; killed when dropped.
 #[derive(Debug)]
@@ -132,10 +136,21 @@ fn parent_of(process: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// A port of the loopback interface that nobody listens on now.
+/// Below those that Linux takes for outgoing connections, one of which could be on it before the program that it is for.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// A port of the loopback interface that nobody listens on now. It is given out once by this process, and others begin elsewhere.
 ///
 /// # Errors
 /// None is free.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    static TURN: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let mut random = [0; 2];
+        SystemEntropy.fill(&mut random);
+        AtomicU16::new(u16::from_le_bytes(random))
+    });
+    PORTS
+        .map(|_| PORTS.start + TURN.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .context("no port is free")
 }

@@ -95,7 +95,12 @@ fn migration_faults(file: &str) -> Vec<&'static str> {
             "is not one statement",
             sql.trim_end().ends_with(';') && sql.matches(';').count() == 1,
         ),
-        ("cannot be repeated", contains_word(&sql, "IF NOT EXISTS")),
+        (
+            "cannot be repeated",
+            ["IF NOT EXISTS", "IF EXISTS"]
+                .iter()
+                .any(|word| contains_word(&sql, word)),
+        ),
     ];
     found.extend(rules.iter().filter(|(_, kept)| !kept).map(|(rule, _)| *rule));
     found
