@@ -7,6 +7,8 @@ import time
 WINDOWS = 20
 # The snapshot is held from the end of this window to the end of that one.
 HELD = (WINDOWS // 4, WINDOWS * 3 // 4)
+# Calls at once, at the most: what all of `sustain`'s would store in twenty minutes takes more disk than most machines have free.
+CALLS = 64
 
 
 def soak(bench, options, open_session):
@@ -14,7 +16,14 @@ def soak(bench, options, open_session):
     bench.setup()
     bench.start_workers()
     lasts = options.soak
-    producer = bench.spawn([*bench.peer.command, "produce"], KIND="noop", JOBS="", SECONDS=lasts + 1, LIMIT=options.open)
+    producer = bench.spawn(
+        [*bench.peer.command, "produce"],
+        KIND="noop",
+        JOBS="",
+        SECONDS=lasts + 1,
+        LIMIT=options.open,
+        PRODUCERS=min(CALLS, bench.peer.producers),
+    )
     begun = time.monotonic()
     marks = [(begun, bench.handled())]
     holder = open_session(bench.services.database)
