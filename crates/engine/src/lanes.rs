@@ -104,7 +104,10 @@ where
         crate::metrics::batch(self.name, calls.len());
         let (items, replies): (Vec<T>, Vec<_>) = calls.drain(..).map(|call| (call.item, call.reply)).unzip();
         // Without its first lane nothing would be done any more.
-        let Ok(answers) = AssertUnwindSafe((self.process)(items)).catch_unwind().await else {
+        let Ok(answers) = AssertUnwindSafe(async { (self.process)(items).await })
+            .catch_unwind()
+            .await
+        else {
             tracing::error!(lane = self.name, "a batch panicked, its callers get no answer");
             return;
         };

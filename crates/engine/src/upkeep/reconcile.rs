@@ -83,7 +83,7 @@ struct Memory {
 struct Walk {
     /// The last row seen; none at the beginning.
     after: Option<DueCursor>,
-    /// Since the beginning.
+    /// Since the beginning, with what was loaded beside it.
     swept: Swept,
     /// When the next page is due; none: at once.
     next_page: Option<Instant>,
@@ -191,12 +191,11 @@ impl Reconciler {
         let begun = Instant::now();
         let now = self.engine.parts.clock.now();
         let from = walk.loaded_until.unwrap_or(now);
-        let Some(_) = self
-            .sweep(shard, Some(DueCursor::before(from)), incarnation)
-            .await?
-        else {
+        let from = Some(DueCursor::before(from));
+        let Some(swept) = self.sweep(shard, from, incarnation).await? else {
             return Ok(());
         };
+        walk.swept += swept;
         walk.loaded_until = Some(clock::add(now, options.lookahead));
         let rest = (begun.elapsed() * REST).min(options.lookahead / 2);
         walk.next_load = Some(Instant::now() + rest.max(options.sweep_period));
