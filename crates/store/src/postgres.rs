@@ -9,6 +9,7 @@
 
 mod attempts;
 mod call;
+mod calls;
 mod cancel;
 mod connect;
 mod delete;

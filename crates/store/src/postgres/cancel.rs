@@ -1,9 +1,11 @@
 //! Cancels a job.
 
-use scheduler_domain::{JobId, State, Timestamp};
+use scheduler_domain::{Entropy as _, JobId, SystemEntropy, Timestamp};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::call::Db;
+use super::calls;
 use super::fault::Fault;
 use super::get;
 use super::row::{self, job_columns};
@@ -12,7 +14,7 @@ use crate::{Cancelled, Error};
 
 pub(super) const CANCEL: &str = concat!(
     "-- store.cancel
-    UPDATE jobs SET state = 7, finished_at = $3, updated_at = $3,
+    UPDATE jobs SET state = 7, finished_at = $3, updated_at = $3, cancelled_by = $4,
         sequence = jobs.sequence + CASE WHEN jobs.state = 2 THEN 1 ELSE 2 END
     WHERE shard = $1 AND id = $2 AND state IN (1, 2, 6, 8)
     RETURNING ",
@@ -20,12 +22,15 @@ pub(super) const CANCEL: &str = concat!(
 );
 
 pub(super) async fn cancel(db: Db, now: Timestamp, id: JobId) -> Result<Cancelled, Error> {
-    tx::run(&db, &Cancel { now, id }).await
+    let call = SystemEntropy.uuid();
+    tx::run(&db, &Cancel { now, id, call }).await
 }
 
 struct Cancel {
     now: Timestamp,
     id: JobId,
+    /// Tells this call from others that cancel the job in the same microsecond.
+    call: Uuid,
 }
 
 impl Work for Cancel {
@@ -42,6 +47,7 @@ impl Work for Cancel {
             .bind(id.shard().column())
             .bind(id.0)
             .bind(self.now)
+            .bind(self.call)
             .fetch_optional(&mut *connection)
             .await?;
         if let Some(row) = cancelled {
@@ -53,9 +59,8 @@ impl Work for Cancel {
         if !job.state.is_final() {
             return Err(Fault::Raced);
         }
-        let ours = earlier == Earlier::Unknown
-            && job.state == State::Cancelled
-            && job.finished_at == Some(row::stored(self.now));
+        let ours =
+            earlier == Earlier::Unknown && calls::of(connection, id).await?.cancelled_by == Some(self.call);
         Ok(if ours {
             Cancelled::Done(job)
         } else {

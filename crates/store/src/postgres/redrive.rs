@@ -2,14 +2,15 @@
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use scheduler_domain::{Job, JobId, State, Timestamp};
+use scheduler_domain::{Entropy as _, Job, JobId, State, SystemEntropy, Timestamp};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::call::Db;
 use super::fault::Fault;
 use super::row::{self, job_columns};
 use super::tx::{self, Earlier, Scope, Work};
-use super::{attempts, get};
+use super::{attempts, calls, get};
 use crate::transition::current_attempt;
 use crate::{Error, Redriven};
 
@@ -19,7 +20,7 @@ use crate::{Error, Redriven};
 pub(super) const REDRIVE: &str = concat!(
     "-- store.redrive
     UPDATE jobs SET state = 1, epoch = jobs.epoch + 1, attempts = 0, crashes = 0, sequence = jobs.sequence + 1,
-        run_at = $4, updated_at = $4, started_at = NULL, finished_at = NULL, worker = NULL, result = NULL
+        run_at = $4, updated_at = $4, reopened_by = $5, started_at = NULL, finished_at = NULL, worker = NULL, result = NULL
     WHERE shard = $1 AND id = $2 AND epoch = $3 AND state NOT IN (1, 2, 3, 6, 7, 8)
     RETURNING ",
     job_columns!()
@@ -29,6 +30,7 @@ pub(super) async fn redrive(db: Db, now: Timestamp, id: JobId) -> Result<Redrive
     let work = Redrive {
         now,
         id,
+        call: SystemEntropy.uuid(),
         tried: AtomicI32::new(0),
     };
     tx::run(&db, &work).await
@@ -37,6 +39,8 @@ pub(super) async fn redrive(db: Db, now: Timestamp, id: JobId) -> Result<Redrive
 struct Redrive {
     now: Timestamp,
     id: JobId,
+    /// Tells this call from others that reopen the job in the same microsecond.
+    call: Uuid,
     /// The epoch under which the last try found the job failed; 0 when none did.
     tried: AtomicI32,
 }
@@ -44,18 +48,18 @@ struct Redrive {
 impl Redrive {
     /// After an answer that was lost: what is known by now, if the job has left the epoch that was tried. It may be anywhere then:
     /// cancelled by others, run again, failed again.
-    fn settled(&self, job: &Job) -> Option<Result<Redriven, Fault>> {
+    async fn settled(&self, connection: &mut PgConnection, job: &Job) -> Result<Option<Redriven>, Fault> {
         if [0, job.epoch.0].contains(&self.tried.load(Ordering::Relaxed)) {
-            return None;
+            return Ok(None);
         }
-        if job.run_at == row::stored(self.now) {
-            return Some(Ok(Redriven::Done(job.clone())));
+        if calls::of(connection, self.id).await?.reopened_by == Some(self.call) {
+            return Ok(Some(Redriven::Done(job.clone())));
         }
-        // Reopened by others, or by us and put off since by a retry: a refusal would say that it was not carried out.
-        Some(Err(Fault::Final(Error::Unavailable {
+        // Reopened by others, perhaps after us, once it had failed again: a refusal would say that it was not carried out.
+        Err(Fault::Final(Error::Unavailable {
             context: Self::NAME,
-            source: "the answer was lost, and the job has gone on since".into(),
-        })))
+            source: "the answer was lost, and others have reopened the job since".into(),
+        }))
     }
 }
 
@@ -73,9 +77,9 @@ impl Work for Redrive {
             return Ok(Redriven::NotFound);
         };
         if earlier == Earlier::Unknown
-            && let Some(settled) = self.settled(&job)
+            && let Some(settled) = self.settled(connection, &job).await?
         {
-            return settled;
+            return Ok(settled);
         }
         if !matches!(job.state, State::Failed | State::DeadLetter) {
             return Ok(Redriven::Refused(job));
@@ -89,6 +93,7 @@ impl Work for Redrive {
             .bind(id.0)
             .bind(job.epoch.0)
             .bind(self.now)
+            .bind(self.call)
             .fetch_optional(connection)
             .await?
             .ok_or(Fault::Raced)?;

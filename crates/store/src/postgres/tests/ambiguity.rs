@@ -37,14 +37,7 @@ impl Lossy {
     async fn start() -> Option<Self> {
         let database = TestDatabase::create("TEST_DATABASE_URL").await.unwrap()?;
         migrated(PostgresOptions::new(database.url())).await;
-        let server: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
-        let server = format!("{}:{}", server.get_host(), server.get_port());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy = listener.local_addr().unwrap().to_string();
-        let url = format!("{}&sslmode=disable", database.url().replacen(&server, &proxy, 1));
-        let trap = Trap::default();
-        tokio::spawn(serve(listener, server, Arc::clone(&trap)));
-        let store = PostgresStore::connect(PostgresOptions::new(url)).await.unwrap();
+        let (store, trap) = lossy(&database).await;
         Some(Self {
             store,
             database,
@@ -54,7 +47,7 @@ impl Lossy {
 
     /// Swallows the next answer that says `tag`.
     async fn lose(&self, tag: &'static str) {
-        *self.trap.lock().await = Some(Snare { tag, meanwhile: None });
+        set(&self.trap, tag).await;
     }
 
     /// Swallows the answer to the COMMIT of `work`, which learns that its connection ended when `meanwhile` is over.
@@ -86,6 +79,24 @@ impl Lossy {
             .unwrap()
             .get(0)
     }
+}
+
+/// A store whose answers pass the trap.
+async fn lossy(database: &TestDatabase) -> (PostgresStore, Trap) {
+    let server: sqlx::postgres::PgConnectOptions = database.url().parse().unwrap();
+    let server = format!("{}:{}", server.get_host(), server.get_port());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = listener.local_addr().unwrap().to_string();
+    let url = format!("{}&sslmode=disable", database.url().replacen(&server, &proxy, 1));
+    let trap = Trap::default();
+    tokio::spawn(serve(listener, server, Arc::clone(&trap)));
+    let store = PostgresStore::connect(PostgresOptions::new(url)).await.unwrap();
+    (store, trap)
+}
+
+/// Swallows the next answer that says `tag`.
+async fn set(trap: &Trap, tag: &'static str) {
+    *trap.lock().await = Some(Snare { tag, meanwhile: None });
 }
 
 async fn serve(listener: TcpListener, server: String, trap: Trap) {
@@ -229,7 +240,7 @@ async fn redriven_while(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redrive_is_not_refused_because_others_were_at_the_job_before_it_was_asked_again() {
     let Some(h) = Lossy::start().await else { return };
-    let jobs = submit_all(&h.store, at(0), (0..3).map(a_job).collect()).await;
+    let jobs = submit_all(&h.store, at(0), (0..4).map(a_job).collect()).await;
     let id = jobs[0].id;
     let answer = redriven_while(&h, &jobs[0], async |others| {
         others.cancel(at(7), id).await.unwrap();
@@ -253,16 +264,47 @@ async fn a_redrive_is_not_refused_because_others_were_at_the_job_before_it_was_a
         "{answer:?}"
     );
 
-    // Nothing in the row says any more who reopened it.
+    // It is put off since: its time says no more that it was we who reopened it.
     let id = jobs[1].id;
     let answer = redriven_while(&h, &jobs[1], async |others| {
         let reopened = get(others, id).await;
         finish(others, at(8), report(&reopened, retry(at(9)))).await;
+    });
+    let answer = answer.await.unwrap();
+    assert!(
+        matches!(&answer, Redriven::Done(job) if job.epoch == Epoch(3) && job.attempts == 1),
+        "{answer:?}"
+    );
+
+    // It failed again, and others reopened it: nothing in the row says any more that we did, before.
+    let id = jobs[3].id;
+    let answer = redriven_while(&h, &jobs[3], async |others| {
+        let reopened = get(others, id).await;
+        let failed = ReportKind::Failed { error: a_failure() };
+        finish(others, at(8), report(&reopened, failed)).await;
+        others.redrive(at(6), id).await.unwrap();
     });
     let answer = answer.await;
     assert!(
         matches!(answer, Err(crate::Error::Unavailable { .. })),
         "whether it was carried out is not known: {answer:?}"
     );
+    h.stop().await;
+}
+
+/// Three replicas, asked at once, may cancel in the same microsecond. Each finds the job cancelled when it asks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_cancels_at_one_moment_whose_answers_are_lost_one_is_told_that_it_was_the_one() {
+    let Some(h) = Lossy::start().await else { return };
+    let (other, trap) = lossy(&h.database).await;
+    let job = submit(&h.store, at(0), a_job(0)).await;
+    h.lose("UPDATE 1").await;
+    let first = h.store.cancel(at(5), job.id).await.unwrap();
+    set(&trap, "UPDATE 0").await;
+    let second = other.cancel(at(5), job.id).await.unwrap();
+    assert!(matches!(first, Cancelled::Done(_)), "{first:?}");
+    assert!(matches!(second, Cancelled::AlreadyFinal(_)), "{second:?}");
+    assert!(trap.lock().await.is_none(), "nothing fell into the trap");
+    other.db.pool.close().await;
     h.stop().await;
 }

@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 use super::Database;
 use crate::postgres::{
-    attempts, cancel, delete, due, finish, get, hand_out, list, load, mark_running, note, purge, redrive,
-    row, submit,
+    attempts, calls, cancel, delete, due, finish, get, hand_out, list, load, mark_running, note, purge,
+    redrive, row, submit,
 };
 
 /// Statements by the index that they must use.
@@ -14,6 +14,7 @@ const PLANS: [(&str, &[&str]); 6] = [
     (
         "jobs_pkey",
         &[
+            calls::CALLS,
             cancel::CANCEL,
             delete::DELETE,
             delete::STATE,
