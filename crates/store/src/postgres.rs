@@ -12,6 +12,7 @@ mod call;
 mod calls;
 mod cancel;
 mod connect;
+mod connections;
 mod delete;
 mod due;
 mod durability;

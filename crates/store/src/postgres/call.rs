@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool};
+use sqlx::postgres::PgConnectOptions;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::connections::Connections;
 use crate::Error;
 use crate::metrics::CALL_DURATION;
 
 /// The connections, and how long a call may take.
 #[derive(Clone)]
 pub(super) struct Db {
-    pub(super) pool: PgPool,
+    pub(super) connections: Arc<Connections>,
     pub(super) call_timeout: Duration,
     /// How to reach the database for work that has no time limit.
     pub(super) unbounded: PgConnectOptions,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scheduler_domain::{Entropy as _, SystemEntropy};
@@ -12,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::PostgresStore;
 use super::call::Db;
+use super::connections::Connections;
 use super::fault;
 use crate::{DEFAULT_CALL_TIMEOUT, Error};
 
@@ -116,7 +118,7 @@ impl PostgresStore {
             .connect_lazy_with(bounded);
         Ok(Self {
             db: Db {
-                pool,
+                connections: Arc::new(Connections::new(pool)),
                 call_timeout: options.call_timeout,
                 unbounded,
             },

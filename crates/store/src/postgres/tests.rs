@@ -36,7 +36,7 @@ impl Database {
     }
 
     async fn stop(self) {
-        self.store.db.pool.close().await;
+        self.store.db.connections.close().await;
         self.database.drop().await.unwrap();
     }
 }

@@ -7,15 +7,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use scheduler_domain::{Entropy as _, SystemEntropy};
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, PgConnection, Postgres};
-use tokio::time::Instant;
+use scopeguard::ScopeGuard;
+use sqlx::{Connection as _, PgConnection};
 use tracing::{debug, trace};
 
 use super::call::Db;
 use super::fault::{Fault, Remedy};
 use crate::Error;
-use crate::metrics::{AMBIGUOUS_COMMITS, DIVIDED, POOL_WAIT, RETRIES};
+use crate::metrics::{AMBIGUOUS_COMMITS, DIVIDED, RETRIES};
 
 /// Tries before giving up; with the waits below some four seconds.
 const TRIES: u32 = 24;
@@ -140,7 +139,9 @@ fn wait(tries: u32) -> Duration {
 /// One try, and after a failure what it may have left behind.
 async fn attempt<W: Work>(db: &Db, work: &W, earlier: Earlier) -> Result<W::Answer, (Fault, Earlier)> {
     let untouched = |error: sqlx::Error| (Fault::from(error), Earlier::Nothing);
-    let mut held = Held::take(db).await.map_err(untouched)?;
+    let held = db.connections.take().await.map_err(untouched)?;
+    // Cut short by the end of its time, it is in the middle of something.
+    let mut held = scopeguard::guard(held, |mut held| held.connection.close_on_drop());
     let answer = match work.scope() {
         Scope::Read => work
             .run(&mut held.connection, earlier)
@@ -149,7 +150,12 @@ async fn attempt<W: Work>(db: &Db, work: &W, earlier: Earlier) -> Result<W::Answ
         Scope::Statement => work.run(&mut held.connection, earlier).await.map_err(in_doubt),
         Scope::Transaction => transaction(work, &mut held.connection, earlier).await,
     };
-    held.whole = true;
+    let held = ScopeGuard::into_inner(held);
+    match &answer {
+        Ok(_) => db.connections.give_back(held),
+        Err((fault, _)) if fault.remedy() == Remedy::Reconnect => db.connections.doubt(),
+        Err(_) => {}
+    }
     answer
 }
 
@@ -179,30 +185,4 @@ fn in_doubt(fault: Fault) -> (Fault, Earlier) {
         Earlier::Nothing
     };
     (fault, left)
-}
-
-/// A connection that goes back to the pool only if its work was not cut short by the end of its time.
-struct Held {
-    connection: PoolConnection<Postgres>,
-    whole: bool,
-}
-
-impl Held {
-    async fn take(db: &Db) -> Result<Self, sqlx::Error> {
-        let begun = Instant::now();
-        let connection = db.pool.acquire().await?;
-        metrics::histogram!(POOL_WAIT).record(begun.elapsed());
-        Ok(Self {
-            connection,
-            whole: false,
-        })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if !self.whole {
-            self.connection.close_on_drop();
-        }
-    }
 }

@@ -68,13 +68,13 @@ impl Lossy {
 
     async fn stop(self) {
         assert!(self.trap.lock().await.is_none(), "nothing fell into the trap");
-        self.store.db.pool.close().await;
+        self.store.db.connections.close().await;
         self.database.drop().await.unwrap();
     }
 
     async fn count(&self, statement: &'static str) -> i64 {
         sqlx::query(statement)
-            .fetch_one(&self.store.db.pool)
+            .fetch_one(&self.store.db.connections.pool)
             .await
             .unwrap()
             .get(0)
@@ -233,7 +233,7 @@ async fn redriven_while(
     let answer = h
         .lose_commit(h.store.redrive(at(6), job.id), async || meanwhile(&others).await)
         .await;
-    others.db.pool.close().await;
+    others.db.connections.close().await;
     answer
 }
 
@@ -305,6 +305,6 @@ async fn of_two_cancels_at_one_moment_whose_answers_are_lost_one_is_told_that_it
     assert!(matches!(first, Cancelled::Done(_)), "{first:?}");
     assert!(matches!(second, Cancelled::AlreadyFinal(_)), "{second:?}");
     assert!(trap.lock().await.is_none(), "nothing fell into the trap");
-    other.db.pool.close().await;
+    other.db.connections.close().await;
     h.stop().await;
 }

@@ -27,7 +27,7 @@ async fn start() -> Option<Database> {
          CREATE TRIGGER lose_inserts AFTER INSERT ON jobs REFERENCING NEW TABLE AS written
              FOR EACH STATEMENT EXECUTE FUNCTION lose()"
     );
-    let mut connection = database.store.db.pool.acquire().await.unwrap();
+    let mut connection = database.store.db.connections.pool.acquire().await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(refuse)).await.unwrap();
     Some(database)
 }

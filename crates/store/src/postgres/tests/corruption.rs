@@ -36,7 +36,7 @@ async fn unreadable_rows_are_named_when_asked_for_and_skipped_in_walks() {
     for (job, (column, statement)) in broken.iter().zip(BROKEN) {
         sqlx::query(statement)
             .bind(job.id.0)
-            .execute(&store.db.pool)
+            .execute(&store.db.connections.pool)
             .await
             .unwrap();
         let answer = store.get(&[job.id]).await;

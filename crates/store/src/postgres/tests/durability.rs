@@ -17,7 +17,7 @@ async fn a_database_that_may_lose_what_it_acknowledged_says_by_which_setting() {
             weak,
             "{off:?}"
         );
-        store.db.pool.close().await;
+        store.db.connections.close().await;
     }
     database.drop().await.unwrap();
 }

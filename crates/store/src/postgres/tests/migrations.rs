@@ -34,7 +34,7 @@ async fn eight_processes_may_migrate_an_empty_database_at_once() {
         store.ping().await.unwrap();
     }
     let applied = sqlx::query("SELECT count(*), count(DISTINCT version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(&stores[0].db.pool)
+        .fetch_one(&stores[0].db.connections.pool)
         .await
         .unwrap();
     let counts: (i64, i64) = (applied.get(0), applied.get(1));
@@ -56,7 +56,7 @@ async fn a_missing_or_old_schema_is_told_apart_from_an_outage() {
     store.migrate().await.unwrap();
     sqlx::query("DELETE FROM _sqlx_migrations WHERE version = $1")
         .bind(newest())
-        .execute(&store.db.pool)
+        .execute(&store.db.connections.pool)
         .await
         .unwrap();
     let ping = store.ping().await;
@@ -80,7 +80,7 @@ async fn a_newer_schema_serves_an_older_build() {
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
          VALUES (9000, 'from the future', true, '', 0)",
     )
-    .execute(&store.db.pool)
+    .execute(&store.db.connections.pool)
     .await
     .unwrap();
     store.ping().await.unwrap();

@@ -22,7 +22,7 @@ async fn sessions_run_at_the_isolation_that_the_suite_claims() {
             return;
         };
         let shown: String = sqlx::query_scalar("SHOW transaction_isolation")
-            .fetch_one(&database.store.db.pool)
+            .fetch_one(&database.store.db.connections.pool)
             .await
             .unwrap();
         assert_eq!(shown, isolation);
@@ -111,7 +111,7 @@ async fn a_stalled_call_ends_in_time_and_gives_up_its_connection() {
         store.cancel(at(1), id(1)).await,
         Ok(Cancelled::Done(_) | Cancelled::AlreadyFinal(_))
     ));
-    store.db.pool.close().await;
+    store.db.connections.close().await;
     test.drop().await.unwrap();
 }
 

@@ -47,7 +47,7 @@ async fn statements_use_the_index_that_was_made_for_them() {
     let Some(database) = Database::start("TEST_DATABASE_URL", "serializable").await else {
         return;
     };
-    let mut connection = database.store.db.pool.acquire().await.unwrap();
+    let mut connection = database.store.db.connections.pool.acquire().await.unwrap();
     for (jobs, open_of_1000) in [
         (120_000, 1),
         (120_000, 1_000),
