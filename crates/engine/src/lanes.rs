@@ -1,8 +1,11 @@
 //! Self-clocked batching.
 //!
 //! A lane has one statement in flight. When it returns, the lane takes everything that has come in meanwhile and sends that as
-//! the next one. No timer: idle, a batch is one item and waits for nothing; under load, batches grow by themselves to what the
-//! store can take. (The same idea as TCP's self-clocking, and as group commit.)
+//! the next one. Idle, a batch is one item and waits for nothing; under load, batches grow by themselves to what the store can take. (The same idea as TCP's self-clocking, and as group commit.)
+//!
+//! Small batches keep a distance: the next one begins some time after it. A lane that was idle begins at once. Where items come one by
+//! one, each a fraction of a millisecond after the other, statements of one row each would keep every core busy that there is, and
+//! all would wait for them.
 //!
 //! The first lane takes whatever is there. The others take part while a whole batch waits: two lanes that took what came had batches
 //! half as large and stood in each other's way, which cost PostgreSQL half as much again for jobs that come one at a time.
@@ -10,9 +13,16 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// From the beginning of a small batch to that of the next.
+const APART: Duration = Duration::from_millis(2);
+/// A batch that has fewer is small: most of what it costs is what any batch costs.
+const FEW: usize = 64;
 
 type Reply<R> = Box<dyn FnOnce(R) + Send>;
 
@@ -71,7 +81,13 @@ where
     async fn run_first(&self) {
         let mut calls = Vec::new();
         while self.outlet.lock().await.recv_many(&mut calls, self.largest).await > 0 {
+            let next = Instant::now() + APART;
+            let few = calls.len() < FEW;
             self.batch(&mut calls).await;
+            // A timer of a moment that has passed waits for the runtime's next look at its timers.
+            if few && Instant::now() < next {
+                sleep_until(next).await;
+            }
         }
     }
 
@@ -283,7 +299,32 @@ mod tests {
         assert_eq!(*sizes.lock().unwrap(), [1, LARGEST, 5]);
     }
 
-    #[tokio::test]
+    /// When batches of so many items began, in milliseconds, and when the next one of one item, handed in at once, began.
+    async fn began_after(items: usize) -> (u128, u128) {
+        let (begun, times) = (Instant::now(), Arc::new(StdMutex::new(Vec::new())));
+        let lanes = {
+            let times = Arc::clone(&times);
+            Lanes::start("test", 1, 4 * LARGEST, LARGEST, move |items: Vec<usize>| {
+                times.lock().unwrap().push(begun.elapsed().as_millis());
+                async move { items }
+            })
+        };
+        let first: Vec<_> = (0..items).map(|n| lanes.try_call(n).ok().unwrap()).collect();
+        futures::future::join_all(first).await;
+        lanes.call(0).await;
+        let times = times.lock().unwrap();
+        (times[0], times[1])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_batches_keep_their_distance_and_a_lane_that_was_idle_begins_at_once() {
+        let apart = APART.as_millis();
+        assert_eq!(began_after(1).await, (0, apart));
+        assert_eq!(began_after(FEW - 1).await, (0, apart));
+        assert_eq!(began_after(FEW).await, (0, 0), "what is large pays for itself");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_lanes_end_with_their_last_handle() {
         for count in [1, 2, 5] {
             let (lanes, gate, sizes) = gated(count);
@@ -294,6 +335,7 @@ mod tests {
             gate.add_permits(10);
             let answers = futures::future::join_all(last).await;
             assert!(answers.iter().all(Option::is_some), "what was handed in is done");
+            tokio::time::sleep(2 * APART).await;
             settle().await;
             assert_eq!(Arc::strong_count(&sizes), 1, "of {count} lanes some are left");
         }

@@ -84,6 +84,7 @@ macro_rules! conformance {
             order::pushing_again_does_not_lose_the_place,
             order::a_claim_begins_at_the_shard_asked_for,
             order::a_claim_finds_the_only_shard_that_has_something,
+            order::little_in_many_shards_is_taken_up_to_the_limit,
             order::only_the_queues_served_are_claimed_from,
             order::a_claimed_entry_comes_back_as_it_was_pushed,
             delayed::a_delayed_entry_is_not_claimed_early,

@@ -39,8 +39,8 @@ pub trait Dispatch: Send + Sync {
 
     /// Takes up to `limit` ready entries for `worker` and leases them to it, in one step.
     ///
-    /// Order: by `ready_at` plus [`scheduler_domain::Priority::penalty`], over all queues served. One call takes from one shard, the first
-    /// that has any, beginning at `from`; so fewer than `limit` does not mean that there are no more, but none does.
+    /// Order: by `ready_at` plus [`scheduler_domain::Priority::penalty`], over all queues served, within a shard. One call begins at `from`, and
+    /// need not look at every shard once it has some: fewer than `limit` does not mean that there are no more, but none does.
     async fn claim(
         &self,
         worker: &WorkerId,

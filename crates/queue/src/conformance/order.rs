@@ -1,5 +1,6 @@
 //! Who comes first.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use scheduler_domain::{Entry, Epoch, JobId, Priority, QueueName, Shard, Timestamp, clock};
@@ -112,7 +113,7 @@ pub async fn pushing_again_does_not_lose_the_place(h: &impl Harness) {
     assert_eq!(order_of(h, &[again]).await, [1, 2]);
 }
 
-/// And goes on to the next only when that has nothing.
+/// And looks into others only for what that has not.
 pub async fn a_claim_begins_at_the_shard_asked_for(h: &impl Harness) {
     let all: Vec<Entry> = Shard::all()
         .flat_map(|shard| (0..3).map(move |n| (shard, n)))
@@ -122,13 +123,36 @@ pub async fn a_claim_begins_at_the_shard_asked_for(h: &impl Harness) {
     for shard in Shard::all() {
         let claimed = h
             .queue()
-            .claim(&worker("a"), &Served::All, Some(shard), 10)
+            .claim(&worker("a"), &Served::All, Some(shard), 3)
             .await
             .unwrap();
         assert_eq!(claimed.len(), 3);
         assert!(claimed.iter().all(|claimed| claimed.entry.id.shard() == shard));
     }
     assert!(claim(h, &worker("a"), 10).await.is_empty());
+}
+
+/// After a claim that found little, a backend may look into every shard at once.
+pub async fn little_in_many_shards_is_taken_up_to_the_limit(h: &impl Harness) {
+    let a = worker("a");
+    for limit in [1, 5, 7, 23, 24, 100] {
+        assert!(claim(h, &a, limit).await.is_empty());
+        let entries: Vec<Entry> = (0..24).map(|n| entry(h, id_in(Shard::wrapping(n), n))).collect();
+        h.queue().push(&entries).await.unwrap();
+        let mut got = HashSet::new();
+        while got.len() < 24 {
+            let from = Some(Shard::wrapping(3));
+            let claimed = h.queue().claim(&a, &Served::All, from, limit).await.unwrap();
+            assert!(
+                (1..=limit).contains(&claimed.len()),
+                "{} of {limit}",
+                claimed.len()
+            );
+            got.extend(ids(&claimed));
+        }
+        assert!(claim(h, &a, limit).await.is_empty());
+        h.queue().remove(&entries).await.unwrap();
+    }
 }
 
 /// Whichever it is and wherever the claim begins.

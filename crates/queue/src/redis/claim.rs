@@ -6,8 +6,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::future::join_all;
 use redis::{ErrorKind, RedisError, ServerErrorKind, Value};
 use scheduler_domain::{Entropy as _, Entry, Priority, QueueName, Shard, SystemEntropy, WorkerId};
 
@@ -21,15 +22,26 @@ use crate::{Claimed, Error, Served, metrics as names};
 const CONTEXT: &str = "claiming entries";
 
 /// A claim whose answer is not known.
+#[derive(Clone, Copy)]
 struct Doubt {
     shard: Shard,
     number: u64,
 }
 
+/// Claims whose answers are not known. Several are asked at once, so this is shared by them.
+#[derive(Default)]
+struct Doubts(Mutex<Vec<Doubt>>);
+
+impl Doubts {
+    fn list(&self) -> MutexGuard<'_, Vec<Doubt>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What a worker's next claim has to see to first.
 #[derive(Default)]
 struct Pending {
-    doubts: Vec<Doubt>,
+    doubts: Doubts,
     /// Leased to the worker, and more than it asked for: the answer to a claim in doubt may be larger than what is wanted by then.
     surplus: Vec<Claimed>,
     /// The last claim got less than it could: there is no backlog.
@@ -131,48 +143,84 @@ fn lines(queues: &[QueueName]) -> Vec<String> {
 }
 
 impl Claimant<'_> {
-    /// Claims in doubt first, then the shard whose turn it is, then the others that have something. Where nobody says that there is
-    /// something, and there was little the last time, looking costs less than a claim in vain.
+    /// Claims in doubt first, then the shard whose turn it is, then all others that have something, for what is still wanted. Where there
+    /// was little the last time, what the others have is asked in the same round trip: jobs that come one by one, to any shard, are
+    /// taken together. Where nobody says that there is something, looking costs less than a claim in vain.
     async fn claim(&self, from: Option<Shard>, pending: &mut Pending) -> Result<Vec<Claimed>, Error> {
         let Pending { doubts, scarce, .. } = pending;
-        while let Some(doubt) = doubts.pop() {
-            let answer = self.ask(doubt, doubts).await?;
+        loop {
+            let Some(doubt) = doubts.list().pop() else { break };
+            let answer = self.ask(doubt, self.limit, doubts).await?;
             if !answer.claimed.is_empty() {
                 return Ok(answer.claimed);
             }
         }
         let first = from.unwrap_or_else(|| self.queue.next_shard());
-        let mut shards: Vec<Shard> = (0..u64::from(Shard::COUNT))
+        let mut others: Vec<Shard> = (0..u64::from(Shard::COUNT))
             .map(|n| Shard::wrapping(u64::from(first.byte()) + n))
             .collect();
-        if from.is_some() || !*scarce {
-            let claimed = self.exhaust(first, doubts).await?;
-            if !claimed.is_empty() {
-                return Ok(claimed);
+        let (claimed, found) = match (from, *scarce) {
+            (None, true) => (Vec::new(), self.peek(others).await?),
+            (Some(_), true) => {
+                others.remove(0);
+                let (claimed, found) =
+                    tokio::join!(self.exhaust(first, self.limit, doubts), self.peek(others));
+                // What was claimed is ours, whatever became of the look.
+                let claimed = claimed?;
+                match found {
+                    Ok(found) => (claimed, found),
+                    Err(_) if !claimed.is_empty() => return Ok(claimed),
+                    Err(error) => return Err(error),
+                }
             }
-            shards.remove(0);
-        }
-        for shard in self.peek(shards).await? {
-            let claimed = self.exhaust(shard, doubts).await?;
-            if !claimed.is_empty() {
-                return Ok(claimed);
+            (_, false) => {
+                let claimed = self.exhaust(first, self.limit, doubts).await?;
+                if !claimed.is_empty() {
+                    return Ok(claimed);
+                }
+                others.remove(0);
+                (claimed, self.peek(others).await?)
+            }
+        };
+        self.gather(claimed, found, doubts).await
+    }
+
+    /// What is still wanted after `claimed`, from these shards at once, each for its part. What fails is in doubt.
+    async fn gather(
+        &self,
+        mut claimed: Vec<Claimed>,
+        mut shards: Vec<Shard>,
+        doubts: &Doubts,
+    ) -> Result<Vec<Claimed>, Error> {
+        let wanted = self.limit.saturating_sub(claimed.len());
+        shards.truncate(wanted);
+        let part = wanted.checked_div(shards.len()).unwrap_or_default();
+        let claims = shards.into_iter().map(|shard| self.exhaust(shard, part, doubts));
+        let mut failed = None;
+        for answer in join_all(claims).await {
+            match answer {
+                Ok(more) => claimed.extend(more),
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(Vec::new())
+        match failed {
+            Some(error) if claimed.is_empty() => Err(error),
+            _ => Ok(claimed),
+        }
     }
 
     /// Claims from one shard, until something was taken or nothing is there: a script gives up after many stale entries.
-    async fn exhaust(&self, shard: Shard, doubts: &mut Vec<Doubt>) -> Result<Vec<Claimed>, Error> {
+    async fn exhaust(&self, shard: Shard, limit: usize, doubts: &Doubts) -> Result<Vec<Claimed>, Error> {
         loop {
             let number = self.queue.claims.next.fetch_add(1, Ordering::Relaxed);
-            let answer = self.ask(Doubt { shard, number }, doubts).await?;
+            let answer = self.ask(Doubt { shard, number }, limit, doubts).await?;
             if !answer.claimed.is_empty() || answer.dropped == 0 {
                 return Ok(answer.claimed);
             }
         }
     }
 
-    async fn ask(&self, doubt: Doubt, doubts: &mut Vec<Doubt>) -> Result<Answer, Error> {
+    async fn ask(&self, doubt: Doubt, limit: usize, doubts: &Doubts) -> Result<Answer, Error> {
         let Doubt { shard, number } = doubt;
         let keys = self.queue.keys.of(shard);
         let call = Call::script(&scripts::CLAIM, &keys.of_a_life())
@@ -181,15 +229,15 @@ impl Claimant<'_> {
             .arg(&keys.ready)
             .arg(self.worker.as_str())
             .arg(&number.to_be_bytes()[..])
-            .arg(self.limit)
+            .arg(limit)
             .arg(micros(self.queue.options.aging_step))
             .arg(micros(self.queue.options.lease))
             .arg(&self.lines);
         // In doubt from before it is sent, so that it is even if this future is dropped.
-        doubts.push(doubt);
+        doubts.list().push(doubt);
         let answered = self.queue.link.try_ask(call).await;
         if answered.as_ref().err().is_none_or(is_final) {
-            doubts.pop();
+            doubts.list().retain(|other| other.number != number);
         }
         let answer = answered.map_err(|error| Error::unavailable(CONTEXT, error))?;
         let answer = read(&answer).ok_or_else(|| unexpected(CONTEXT))?;

@@ -134,3 +134,147 @@ impl Drop for Waits<'_> {
         self.0.warm().waiting -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sqlx::Row as _;
+    use tokio::time;
+
+    use super::*;
+    use crate::postgres::testing::TestDatabase;
+    use crate::postgres::{PostgresOptions, PostgresStore};
+
+    /// The connections of a store that may have so many of them.
+    async fn at_most(max_connections: u32) -> Option<(Arc<Connections>, TestDatabase)> {
+        let database = TestDatabase::create("TEST_DATABASE_URL").await.unwrap()?;
+        let options = PostgresOptions {
+            max_connections,
+            ..PostgresOptions::new(database.url())
+        };
+        let store = PostgresStore::connect(options).await.unwrap();
+        Some((store.db.connections, database))
+    }
+
+    async fn stop(connections: &Connections, database: TestDatabase) {
+        connections.close().await;
+        database.drop().await.unwrap();
+    }
+
+    /// Which process of the server it leads to.
+    async fn process(held: &mut Held) -> i32 {
+        let asked = sqlx::query("SELECT pg_backend_pid()");
+        asked.fetch_one(&mut *held.connection).await.unwrap().get(0)
+    }
+
+    #[tokio::test]
+    async fn the_connection_that_was_used_last_is_taken_first() {
+        let Some((connections, database)) = at_most(3).await else {
+            return;
+        };
+        let mut held = [
+            connections.take().await.unwrap(),
+            connections.take().await.unwrap(),
+        ];
+        let processes = [process(&mut held[0]).await, process(&mut held[1]).await];
+        held.into_iter().for_each(|held| connections.give_back(held));
+        for _ in 0..3 {
+            let mut held = connections.take().await.unwrap();
+            assert_eq!(process(&mut held).await, processes[1]);
+            connections.give_back(held);
+        }
+        stop(&connections, database).await;
+    }
+
+    #[tokio::test]
+    async fn what_comes_back_is_theirs_who_wait_at_the_pool() {
+        let Some((connections, database)) = at_most(1).await else {
+            return;
+        };
+        let held = connections.take().await.unwrap();
+        let waiting: Vec<_> = (0..5)
+            .map(|_| {
+                let connections = Arc::clone(&connections);
+                tokio::spawn(async move {
+                    let mut held = connections.take().await.unwrap();
+                    process(&mut held).await;
+                    connections.give_back(held);
+                })
+            })
+            .collect();
+        while connections.warm().waiting < 5 {
+            tokio::task::yield_now().await;
+        }
+        connections.give_back(held);
+        for each in waiting {
+            time::timeout(Duration::from_secs(5), each)
+                .await
+                .unwrap()
+                .unwrap();
+        }
+        assert_eq!(connections.warm().waiting, 0);
+        stop(&connections, database).await;
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_up_waiting_does_not_count_as_waiting() {
+        let Some((connections, database)) = at_most(1).await else {
+            return;
+        };
+        let held = connections.take().await.unwrap();
+        let given_up = time::timeout(Duration::from_millis(50), connections.take()).await;
+        assert!(given_up.is_err());
+        connections.give_back(held);
+        assert_eq!(connections.warm().resting.len(), 1);
+        stop(&connections, database).await;
+    }
+
+    #[tokio::test]
+    async fn what_rests_for_long_or_was_out_for_long_goes_back_to_the_pool() {
+        let Some((connections, database)) = at_most(2).await else {
+            return;
+        };
+        for (rests, used) in [(WARM, Duration::ZERO), (Duration::ZERO, OUT)] {
+            let held = connections.take().await.unwrap();
+            let first = held.since;
+            later(used).await;
+            connections.give_back(held);
+            later(rests).await;
+            let held = connections.take().await.unwrap();
+            assert!(held.since > first, "out of the pool since {first:?}");
+            connections.give_back(held);
+        }
+        stop(&connections, database).await;
+    }
+
+    /// A little more than so long has passed.
+    async fn later(passed: Duration) {
+        time::pause();
+        time::advance(passed + Duration::from_millis(1)).await;
+        time::resume();
+    }
+
+    #[tokio::test]
+    async fn after_one_was_found_broken_the_others_are_asked_before_they_are_used() {
+        let Some((connections, database)) = at_most(3).await else {
+            return;
+        };
+        let mut held = [
+            connections.take().await.unwrap(),
+            connections.take().await.unwrap(),
+        ];
+        let first = process(&mut held[0]).await;
+        let end = sqlx::query("SELECT pg_terminate_backend($1)").bind(first);
+        end.execute(&mut *held[1].connection).await.unwrap();
+        let [broken, sound] = held;
+        connections.give_back(sound);
+        connections.give_back(broken);
+        connections.doubt();
+        for _ in 0..3 {
+            let mut held = connections.take().await.unwrap();
+            assert_ne!(process(&mut held).await, first);
+        }
+        stop(&connections, database).await;
+    }
+}

@@ -1,23 +1,37 @@
 //! Taking jobs.
 
+use std::time::Duration;
+
 use scheduler_engine::Taken;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 
+/// From a claim that found little to the next: what comes one by one is taken together then. A worker that has waited for longer claims
+/// at once.
+const APART: Duration = Duration::from_millis(2);
+/// Fewer than this are little: most of what such a claim costs is what any claim costs.
+const FEW: usize = 64;
+
 /// Fills the buffer until `drain`.
 pub(super) async fn take(shared: &Shared, drain: &CancellationToken) {
-    let room = async || {
+    let mut next = None;
+    let room = async |next: Option<Instant>| {
+        if let Some(next) = next {
+            sleep_until(next).await;
+        }
         let room = shared.pace.room().await;
         // Nothing is taken while reports pile up.
         drop(shared.reports.acquire().await);
         shared.pulse.steady().await;
         room
     };
-    while let Some(room) = drain.run_until_cancelled(room()).await {
+    while let Some(room) = drain.run_until_cancelled(room(next)).await {
         // What a claim cannot hold is given back, so it is better not taken.
         let limit = room.min(shared.claim_batch.max(1)).min(shared.pace.fitting());
         let taken = claim(shared, limit, drain).await;
+        next = (taken.len() < limit.min(FEW)).then(|| Instant::now() + APART);
         shared
             .pace
             .came(taken.iter().map(|taken| taken.job.spec.payload.len()));
