@@ -28,22 +28,33 @@ struct Doubt {
     number: u64,
 }
 
-/// Claims whose answers are not known. Several are asked at once, so this is shared by them.
+/// What a worker has asked for and does not know the answer to, and what it was given and has not returned to its caller. Shared by claims
+/// that are under way at once. An answer is taken from the one to the other in one step, so that nothing is forgotten when the caller
+/// goes away.
 #[derive(Default)]
-struct Doubts(Mutex<Vec<Doubt>>);
+struct Ledger(Mutex<Open>);
 
-impl Doubts {
-    fn list(&self) -> MutexGuard<'_, Vec<Doubt>> {
+#[derive(Default)]
+struct Open {
+    doubts: Vec<Doubt>,
+    /// Leased to the worker. May be more than is wanted: a claim in doubt was perhaps for more.
+    claimed: Vec<Claimed>,
+}
+
+impl Ledger {
+    fn open(&self) -> MutexGuard<'_, Open> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn claimed(&self) -> usize {
+        self.open().claimed.len()
     }
 }
 
-/// What a worker's next claim has to see to first.
+/// What a worker's next claim begins with.
 #[derive(Default)]
 struct Pending {
-    doubts: Doubts,
-    /// Leased to the worker, and more than it asked for: the answer to a claim in doubt may be larger than what is wanted by then.
-    surplus: Vec<Claimed>,
+    ledger: Ledger,
     /// The last claim got less than it could: there is no backlog.
     scarce: bool,
 }
@@ -119,14 +130,19 @@ pub(super) async fn claim(
     };
     let pending = queue.claims.of(worker);
     let mut pending = pending.lock().await;
-    let mut claimed = std::mem::take(&mut pending.surplus);
+    let mut claims = Ok(());
+    if pending.ledger.claimed() == 0 {
+        claims = claimant.claim(from, &pending).await;
+    }
+    let claimed: Vec<Claimed> = {
+        let mut open = pending.ledger.open();
+        let most = limit.min(open.claimed.len());
+        open.claimed.drain(..most).collect()
+    };
     if claimed.is_empty() {
-        claimed = claimant.claim(from, &mut pending).await?;
+        claims?;
     }
     pending.scarce = claimed.len() < limit;
-    if claimed.len() > limit {
-        pending.surplus = claimed.split_off(limit);
-    }
     let held = claimed
         .iter()
         .map(|claimed| (claimed.entry.id, claimed.entry.epoch));
@@ -146,81 +162,63 @@ impl Claimant<'_> {
     /// Claims in doubt first, then the shard whose turn it is, then all others that have something, for what is still wanted. Where there
     /// was little the last time, what the others have is asked in the same round trip: jobs that come one by one, to any shard, are
     /// taken together. Where nobody says that there is something, looking costs less than a claim in vain.
-    async fn claim(&self, from: Option<Shard>, pending: &mut Pending) -> Result<Vec<Claimed>, Error> {
-        let Pending { doubts, scarce, .. } = pending;
+    async fn claim(&self, from: Option<Shard>, pending: &Pending) -> Result<(), Error> {
+        let Pending { ledger, scarce } = pending;
         loop {
-            let Some(doubt) = doubts.list().pop() else { break };
-            let answer = self.ask(doubt, self.limit, doubts).await?;
-            if !answer.claimed.is_empty() {
-                return Ok(answer.claimed);
+            let Some(doubt) = ledger.open().doubts.pop() else {
+                break;
+            };
+            self.ask(doubt, self.limit, ledger).await?;
+            if ledger.claimed() > 0 {
+                return Ok(());
             }
         }
         let first = from.unwrap_or_else(|| self.queue.next_shard());
         let mut others: Vec<Shard> = (0..u64::from(Shard::COUNT))
             .map(|n| Shard::wrapping(u64::from(first.byte()) + n))
             .collect();
-        let (claimed, found) = match (from, *scarce) {
-            (None, true) => (Vec::new(), self.peek(others).await?),
+        let found = match (from, *scarce) {
+            (None, true) => self.peek(others).await?,
             (Some(_), true) => {
                 others.remove(0);
-                let (claimed, found) =
-                    tokio::join!(self.exhaust(first, self.limit, doubts), self.peek(others));
-                // What was claimed is ours, whatever became of the look.
-                let claimed = claimed?;
-                match found {
-                    Ok(found) => (claimed, found),
-                    Err(_) if !claimed.is_empty() => return Ok(claimed),
-                    Err(error) => return Err(error),
-                }
+                let (claim, found) = tokio::join!(self.exhaust(first, self.limit, ledger), self.peek(others));
+                claim?;
+                found?
             }
             (_, false) => {
-                let claimed = self.exhaust(first, self.limit, doubts).await?;
-                if !claimed.is_empty() {
-                    return Ok(claimed);
+                self.exhaust(first, self.limit, ledger).await?;
+                if ledger.claimed() > 0 {
+                    return Ok(());
                 }
                 others.remove(0);
-                (claimed, self.peek(others).await?)
+                self.peek(others).await?
             }
         };
-        self.gather(claimed, found, doubts).await
+        self.gather(found, ledger).await
     }
 
-    /// What is still wanted after `claimed`, from these shards at once, each for its part. What fails is in doubt.
-    async fn gather(
-        &self,
-        mut claimed: Vec<Claimed>,
-        mut shards: Vec<Shard>,
-        doubts: &Doubts,
-    ) -> Result<Vec<Claimed>, Error> {
-        let wanted = self.limit.saturating_sub(claimed.len());
+    /// What is still wanted, from these shards at once, each for its part.
+    async fn gather(&self, mut shards: Vec<Shard>, ledger: &Ledger) -> Result<(), Error> {
+        let wanted = self.limit.saturating_sub(ledger.claimed());
         shards.truncate(wanted);
         let part = wanted.checked_div(shards.len()).unwrap_or_default();
-        let claims = shards.into_iter().map(|shard| self.exhaust(shard, part, doubts));
-        let mut failed = None;
-        for answer in join_all(claims).await {
-            match answer {
-                Ok(more) => claimed.extend(more),
-                Err(error) => failed = Some(error),
-            }
-        }
-        match failed {
-            Some(error) if claimed.is_empty() => Err(error),
-            _ => Ok(claimed),
-        }
+        let claims = shards.into_iter().map(|shard| self.exhaust(shard, part, ledger));
+        join_all(claims).await.into_iter().collect()
     }
 
     /// Claims from one shard, until something was taken or nothing is there: a script gives up after many stale entries.
-    async fn exhaust(&self, shard: Shard, limit: usize, doubts: &Doubts) -> Result<Vec<Claimed>, Error> {
+    async fn exhaust(&self, shard: Shard, limit: usize, ledger: &Ledger) -> Result<(), Error> {
         loop {
             let number = self.queue.claims.next.fetch_add(1, Ordering::Relaxed);
-            let answer = self.ask(Doubt { shard, number }, limit, doubts).await?;
-            if !answer.claimed.is_empty() || answer.dropped == 0 {
-                return Ok(answer.claimed);
+            let (claimed, dropped) = self.ask(Doubt { shard, number }, limit, ledger).await?;
+            if claimed > 0 || dropped == 0 {
+                return Ok(());
             }
         }
     }
 
-    async fn ask(&self, doubt: Doubt, limit: usize, doubts: &Doubts) -> Result<Answer, Error> {
+    /// How many entries were claimed, and how many stale ones dropped.
+    async fn ask(&self, doubt: Doubt, limit: usize, ledger: &Ledger) -> Result<(usize, i64), Error> {
         let Doubt { shard, number } = doubt;
         let keys = self.queue.keys.of(shard);
         let call = Call::script(&scripts::CLAIM, &keys.of_a_life())
@@ -234,17 +232,20 @@ impl Claimant<'_> {
             .arg(micros(self.queue.options.lease))
             .arg(&self.lines);
         // In doubt from before it is sent, so that it is even if this future is dropped.
-        doubts.list().push(doubt);
+        ledger.open().doubts.push(doubt);
         let answered = self.queue.link.try_ask(call).await;
+        let mut open = ledger.open();
         if answered.as_ref().err().is_none_or(is_final) {
-            doubts.list().retain(|other| other.number != number);
+            open.doubts.retain(|other| other.number != number);
         }
         let answer = answered.map_err(|error| Error::unavailable(CONTEXT, error))?;
         let answer = read(&answer).ok_or_else(|| unexpected(CONTEXT))?;
         if answer.dropped > 0 {
             metrics::counter!(names::DROPPED).increment(answer.dropped.unsigned_abs());
         }
-        Ok(answer)
+        let claimed = answer.claimed.len();
+        open.claimed.extend(answer.claimed);
+        Ok((claimed, answer.dropped))
     }
 
     /// Those of `shards` that have something in a line served. A line that has just run empty may still be among them.
