@@ -3,9 +3,9 @@
 //! A lane has one statement in flight. When it returns, the lane takes everything that has come in meanwhile and sends that as
 //! the next one. Idle, a batch is one item and waits for nothing; under load, batches grow by themselves to what the store can take. (The same idea as TCP's self-clocking, and as group commit.)
 //!
-//! Small batches keep a distance: the next one begins some time after it. A lane that was idle begins at once. Where items come one by
-//! one, each a fraction of a millisecond after the other, statements of one row each would keep every core busy that there is, and
-//! all would wait for them.
+//! Small batches keep a distance: where something came while one was under way, the next begins some time after it. Where items come one
+//! by one, each a fraction of a millisecond after the other, statements of one row each would keep every core busy that there is,
+//! and all would wait for them. Whoever comes alone, and again when he was answered, waits for nothing.
 //!
 //! The first lane takes whatever is there. The others take part while a whole batch waits: two lanes that took what came had batches
 //! half as large and stood in each other's way, which cost PostgreSQL half as much again for jobs that come one at a time.
@@ -19,8 +19,15 @@ use futures::FutureExt as _;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-/// From the beginning of a small batch to that of the next.
-const APART: Duration = Duration::from_millis(2);
+/// What batches are like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batches {
+    /// Most items.
+    pub(crate) largest: usize,
+    /// From the beginning of a small one to that of the next.
+    pub(crate) apart: Duration,
+}
+
 /// A batch that has fewer is small: most of what it costs is what any batch costs.
 const FEW: usize = 64;
 
@@ -68,6 +75,8 @@ pub(crate) enum Rejected {
 struct Shared<T, R, F> {
     name: &'static str,
     largest: usize,
+    /// From the beginning of a small batch to that of the next.
+    apart: Duration,
     outlet: Mutex<mpsc::Receiver<Call<T, R>>>,
     process: F,
 }
@@ -81,11 +90,11 @@ where
     async fn run_first(&self) {
         let mut calls = Vec::new();
         while self.outlet.lock().await.recv_many(&mut calls, self.largest).await > 0 {
-            let next = Instant::now() + APART;
+            let next = Instant::now() + self.apart;
             let few = calls.len() < FEW;
             self.batch(&mut calls).await;
             // A timer of a moment that has passed waits for the runtime's next look at its timers.
-            if few && Instant::now() < next {
+            if few && !self.outlet.lock().await.is_empty() && Instant::now() < next {
                 sleep_until(next).await;
             }
         }
@@ -134,13 +143,12 @@ where
 }
 
 impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
-    /// Starts `count` lanes that take at most `largest` items at a time from an inlet of `capacity`. `process` must answer each
-    /// item, in order.
+    /// Starts `count` lanes that take batches from an inlet of `capacity`. `process` must answer each item, in order.
     pub(crate) fn start<F, Fut>(
         name: &'static str,
         count: usize,
         capacity: usize,
-        largest: usize,
+        Batches { largest, apart }: Batches,
         process: F,
     ) -> Self
     where
@@ -152,6 +160,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         let shared = Arc::new(Shared {
             name,
             largest,
+            apart,
             outlet: Mutex::new(outlet),
             process,
         });
@@ -224,6 +233,11 @@ mod tests {
     use super::*;
 
     const LARGEST: usize = 100;
+    const APART: Duration = Duration::from_millis(2);
+    const BATCHES: Batches = Batches {
+        largest: LARGEST,
+        apart: APART,
+    };
 
     type Sizes = Arc<StdMutex<Vec<usize>>>;
 
@@ -254,7 +268,7 @@ mod tests {
         let (gate, sizes) = (Arc::new(Semaphore::new(0)), Sizes::default());
         let lanes = {
             let (gate, sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
-            Lanes::start("test", count, 4 * LARGEST, LARGEST, move |items: Vec<usize>| {
+            Lanes::start("test", count, 4 * LARGEST, BATCHES, move |items: Vec<usize>| {
                 let (gate, sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
                 async move {
                     sizes.lock().unwrap().push(items.len());
@@ -299,29 +313,36 @@ mod tests {
         assert_eq!(*sizes.lock().unwrap(), [1, LARGEST, 5]);
     }
 
-    /// When batches of so many items began, in milliseconds, and when the next one of one item, handed in at once, began.
-    async fn began_after(items: usize) -> (u128, u128) {
-        let (begun, times) = (Instant::now(), Arc::new(StdMutex::new(Vec::new())));
-        let lanes = {
-            let times = Arc::clone(&times);
-            Lanes::start("test", 1, 4 * LARGEST, LARGEST, move |items: Vec<usize>| {
-                times.lock().unwrap().push(begun.elapsed().as_millis());
-                async move { items }
-            })
-        };
+    /// When the second batch begins, after one of so many items, if something comes `meanwhile` or when the first was answered.
+    async fn begins_after(items: usize, meanwhile: bool) -> Duration {
+        let (lanes, gate, _) = gated(1);
         let first: Vec<_> = (0..items).map(|n| lanes.try_call(n).ok().unwrap()).collect();
+        settle().await;
+        let next = meanwhile.then(|| lanes.try_call(0).ok().unwrap());
+        gate.add_permits(2);
+        let begun = Instant::now();
         futures::future::join_all(first).await;
-        lanes.call(0).await;
-        let times = times.lock().unwrap();
-        (times[0], times[1])
+        match next {
+            Some(next) => next.await,
+            None => lanes.call(0).await,
+        };
+        begun.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn small_batches_keep_their_distance_and_a_lane_that_was_idle_begins_at_once() {
-        let apart = APART.as_millis();
-        assert_eq!(began_after(1).await, (0, apart));
-        assert_eq!(began_after(FEW - 1).await, (0, apart));
-        assert_eq!(began_after(FEW).await, (0, 0), "what is large pays for itself");
+    async fn small_batches_keep_their_distance_where_items_come_meanwhile() {
+        assert_eq!(begins_after(1, true).await, APART);
+        assert_eq!(begins_after(FEW - 1, true).await, APART);
+        assert_eq!(
+            begins_after(FEW, true).await,
+            Duration::ZERO,
+            "what is large pays for itself"
+        );
+        assert_eq!(
+            begins_after(1, false).await,
+            Duration::ZERO,
+            "who comes alone does not wait"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -343,7 +364,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_that_panics_leaves_its_callers_without_an_answer_and_the_lane_alive() {
-        let lanes = Lanes::start("test", 1, 10, 10, |items: Vec<u32>| async move {
+        let lanes = Lanes::start("test", 1, 10, BATCHES, |items: Vec<u32>| async move {
             assert!(!items.contains(&13), "told to");
             items
         });
@@ -353,10 +374,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_inlet_refuses_instead_of_growing() {
-        let lanes = Lanes::start("test", 1, 2, 1, |items: Vec<u32>| async move {
-            std::future::pending::<()>().await;
-            items
-        });
+        let lanes = Lanes::start(
+            "test",
+            1,
+            2,
+            Batches {
+                largest: 1,
+                apart: APART,
+            },
+            |items: Vec<u32>| async move {
+                std::future::pending::<()>().await;
+                items
+            },
+        );
         let mut waiting = Vec::new();
         let refused = (0..10).any(|n| match lanes.try_call(n) {
             Ok(answer) => {

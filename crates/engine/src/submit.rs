@@ -12,10 +12,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::lanes::{Lanes, Rejected};
+use crate::lanes::{Batches, Lanes, Rejected};
 use crate::push::Pusher;
 use crate::tally::Tally;
 use crate::{Engine, Error, Options};
+
+/// Of calls, each with as many jobs as it has. Their callers wait, so that the distance is short.
+const BATCHES: Batches = Batches {
+    largest: 1_000,
+    apart: Duration::from_millis(1),
+};
 
 /// A job as the API has checked it.
 #[derive(Debug, Clone)]
@@ -72,7 +78,7 @@ impl Submitter {
                 "submit",
                 options.submit_lanes,
                 options.max_waiting_jobs,
-                1_000,
+                BATCHES,
                 process,
             ),
             places: Arc::new(Semaphore::new(options.max_waiting_jobs)),

@@ -15,12 +15,15 @@ use super::Session;
 use crate::Error;
 use crate::backoff::Backoff;
 use crate::engine::Parts;
-use crate::lanes::Lanes;
+use crate::lanes::{Batches, Lanes};
 
 /// Reports that may wait for a lane.
 const CAPACITY: usize = 4_096;
-/// Reports per statement.
-const LARGEST: usize = 1_000;
+/// Reports per statement. Nobody waits for one but who watches its job.
+const BATCHES: Batches = Batches {
+    largest: 1_000,
+    apart: Duration::from_millis(2),
+};
 /// How long a report is tried again while the store is down, before its worker is told that nobody knows.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -51,7 +54,7 @@ impl Finisher {
                 "finish",
                 parts.options.finish_lanes,
                 CAPACITY,
-                LARGEST,
+                BATCHES,
                 move |reported| store_batch(Arc::clone(&parts), ended.clone(), reported),
             )
         };
@@ -166,7 +169,7 @@ async fn drop_leases(parts: Arc<Parts>, worker: WorkerId, mut outlet: mpsc::Unbo
     let mut backoff = Backoff::default();
     let mut waiting = Vec::new();
     let mut pending: HashMap<JobId, Epoch> = HashMap::new();
-    while outlet.recv_many(&mut waiting, LARGEST).await > 0 {
+    while outlet.recv_many(&mut waiting, BATCHES.largest).await > 0 {
         let mut changed = Vec::new();
         let mut retries = Vec::new();
         for ended in waiting.drain(..) {
