@@ -1,7 +1,8 @@
 //! Self-clocked batching.
 //!
 //! A lane has one statement in flight. When it returns, the lane takes everything that has come in meanwhile and sends that as
-//! the next one. Idle, a batch is one item and waits for nothing; under load, batches grow by themselves to what the store can take. (The same idea as TCP's self-clocking, and as group commit.)
+//! the next one. Idle, a batch is one item and waits for nothing; under load, batches grow by themselves to what the store can
+//! take. (The same idea as TCP's self-clocking, and as group commit.)
 //!
 //! Small batches keep a distance: where something came while one was under way, the next begins some time after it. Where items come one
 //! by one, each a fraction of a millisecond after the other, statements of one row each would keep every core busy that there is,
