@@ -75,9 +75,7 @@ pub(crate) enum Rejected {
 /// What the lanes have in common.
 struct Shared<T, R, F> {
     name: &'static str,
-    largest: usize,
-    /// From the beginning of a small batch to that of the next.
-    apart: Duration,
+    batches: Batches,
     outlet: Mutex<mpsc::Receiver<Call<T, R>>>,
     process: F,
 }
@@ -90,8 +88,15 @@ where
     /// Takes whatever is there, until the inlet is closed.
     async fn run_first(&self) {
         let mut calls = Vec::new();
-        while self.outlet.lock().await.recv_many(&mut calls, self.largest).await > 0 {
-            let next = Instant::now() + self.apart;
+        while self
+            .outlet
+            .lock()
+            .await
+            .recv_many(&mut calls, self.batches.largest)
+            .await
+            > 0
+        {
+            let next = Instant::now() + self.batches.apart;
             let few = calls.len() < FEW;
             self.batch(&mut calls).await;
             // A timer of a moment that has passed waits for the runtime's next look at its timers.
@@ -111,7 +116,7 @@ where
                 let Ok(mut outlet) = self.outlet.try_lock() else {
                     break;
                 };
-                if outlet.len() < self.largest {
+                if outlet.len() < self.batches.largest {
                     if outlet.is_closed() {
                         // The next one may be waiting still.
                         enough.notify_one();
@@ -119,7 +124,7 @@ where
                     }
                     break;
                 }
-                outlet.recv_many(&mut calls, self.largest).await;
+                outlet.recv_many(&mut calls, self.batches.largest).await;
                 drop(outlet);
                 self.batch(&mut calls).await;
             }
@@ -149,7 +154,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         name: &'static str,
         count: usize,
         capacity: usize,
-        Batches { largest, apart }: Batches,
+        batches: Batches,
         process: F,
     ) -> Self
     where
@@ -160,8 +165,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         let enough = Arc::new(Notify::new());
         let shared = Arc::new(Shared {
             name,
-            largest,
-            apart,
+            batches,
             outlet: Mutex::new(outlet),
             process,
         });
@@ -176,7 +180,7 @@ impl<T: Send + 'static, R: Send + 'static> Lanes<T, R> {
         });
         Self {
             inlet,
-            largest,
+            largest: batches.largest,
             enough,
         }
     }
@@ -346,7 +350,7 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_lanes_end_with_their_last_handle() {
         for count in [1, 2, 5] {
             let (lanes, gate, sizes) = gated(count);
@@ -357,7 +361,6 @@ mod tests {
             gate.add_permits(10);
             let answers = futures::future::join_all(last).await;
             assert!(answers.iter().all(Option::is_some), "what was handed in is done");
-            tokio::time::sleep(2 * APART).await;
             settle().await;
             assert_eq!(Arc::strong_count(&sizes), 1, "of {count} lanes some are left");
         }

@@ -46,6 +46,11 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The next claim to ask about again.
+    fn doubt(&self) -> Option<Doubt> {
+        self.open().doubts.pop()
+    }
+
     fn claimed(&self) -> usize {
         self.open().claimed.len()
     }
@@ -164,10 +169,7 @@ impl Claimant<'_> {
     /// taken together. Where nobody says that there is something, looking costs less than a claim in vain.
     async fn claim(&self, from: Option<Shard>, pending: &Pending) -> Result<(), Error> {
         let Pending { ledger, scarce } = pending;
-        loop {
-            let Some(doubt) = ledger.open().doubts.pop() else {
-                break;
-            };
+        while let Some(doubt) = ledger.doubt() {
             self.ask(doubt, self.limit, ledger).await?;
             if ledger.claimed() > 0 {
                 return Ok(());

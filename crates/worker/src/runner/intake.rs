@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use scheduler_engine::Taken;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -16,27 +16,26 @@ const FEW: usize = 64;
 
 /// Fills the buffer until `drain`.
 pub(super) async fn take(shared: &Shared, drain: &CancellationToken) {
-    let mut next = None;
-    let room = async |next: Option<Instant>| {
-        if let Some(next) = next {
-            sleep_until(next).await;
-        }
+    let room = async || {
         let room = shared.pace.room().await;
         // Nothing is taken while reports pile up.
         drop(shared.reports.acquire().await);
         shared.pulse.steady().await;
         room
     };
-    while let Some(room) = drain.run_until_cancelled(room(next)).await {
+    while let Some(room) = drain.run_until_cancelled(room()).await {
         // What a claim cannot hold is given back, so it is better not taken.
         let limit = room.min(shared.claim_batch.max(1)).min(shared.pace.fitting());
         let taken = claim(shared, limit, drain).await;
-        next = (taken.len() < limit.min(FEW)).then(|| Instant::now() + APART);
+        let little = taken.len() < limit.min(FEW);
         shared
             .pace
             .came(taken.iter().map(|taken| taken.job.spec.payload.len()));
         shared.held.insert(&taken);
         shared.buffer.put(taken);
+        if little {
+            drain.run_until_cancelled(sleep(APART)).await;
+        }
     }
 }
 
