@@ -5,15 +5,19 @@
 
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use scheduler_queue::{Apart, SharedQueue};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::Shared;
+
+/// The longest that a runtime with a free thread may stand still, see [`nudge`].
+const NUDGE: Duration = Duration::from_millis(100);
 
 /// Beats until `over`; one that is on its way then is given up.
 pub(super) async fn renew(shared: Arc<Shared>, over: CancellationToken) {
@@ -31,7 +35,7 @@ async fn apart(shared: &Arc<Shared>, over: &CancellationToken, queue: Apart) -> 
     let over = over.child_token();
     let _end = over.clone().drop_guard();
     let (done, ended) = oneshot::channel();
-    let shared = Arc::clone(shared);
+    let (shared, handlers) = (Arc::clone(shared), Handle::current());
     let work = move || {
         let beaten = Builder::new_current_thread()
             .enable_all()
@@ -40,7 +44,8 @@ async fn apart(shared: &Arc<Shared>, over: &CancellationToken, queue: Apart) -> 
         let beaten = beaten.and_then(|runtime: Runtime| {
             runtime.block_on(async {
                 let queue = queue()?;
-                over.run_until_cancelled(beat(&shared, Some(&queue))).await;
+                let beating = async { tokio::join!(beat(&shared, Some(&queue)), nudge(&handlers)) };
+                over.run_until_cancelled(beating).await;
                 anyhow::Ok(())
             })
         });
@@ -50,6 +55,24 @@ async fn apart(shared: &Arc<Shared>, over: &CancellationToken, queue: Apart) -> 
     // Waited for through the channel, for joining would block.
     thread::Builder::new().name("heartbeat".to_owned()).spawn(work)?;
     ended.await?
+}
+
+/// Wakes a thread of the `runtime` where handlers run, again and again.
+///
+/// One thread waits for its sockets and timers, and when it has found a single thing to do it does that without waking another to wait
+/// in its place. If that blocks, nothing moves any more although threads are free: whichever is woken goes and waits
+/// (<https://github.com/tokio-rs/tokio/issues/4730>; Tokio's own remedy, `enable_eager_driver_handoff`, is not stable).
+async fn nudge(runtime: &Handle) {
+    let mut ticks = interval(NUDGE);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut woken = runtime.spawn(async {});
+    loop {
+        ticks.tick().await;
+        // Not one more each time while every thread is blocked.
+        if woken.is_finished() {
+            woken = runtime.spawn(async {});
+        }
+    }
 }
 
 async fn beat(shared: &Shared, queue: Option<&SharedQueue>) {

@@ -1,9 +1,13 @@
 //! Workers in runtimes of their own, as in processes of their own: their threads can be blocked, and all of it can be gone at once.
 
+use std::future::poll_fn;
 use std::io::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::with_local_recorder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use scheduler_domain::{
     Entropy as _, Job, JobId, JobOptions, JobSpec, JobType, Priority, QueueName, SystemClock, SystemEntropy,
 };
@@ -108,12 +112,20 @@ impl Processes {
             .enable_all()
             .build()
             .unwrap();
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let metrics = recorder.handle();
         let (store, queues) = (Arc::clone(&self.store), self.queues.clone());
         runtime.spawn(async move {
             let engine = engine(&store, queues.connect());
-            run(engine, registry, world::options(pool_size), Stop::default()).await;
+            let worker = run(engine, registry, world::options(pool_size), Stop::default());
+            let mut worker = pin!(worker);
+            // The recorder of this process is every test's, and each worker would overwrite the gauges of the others.
+            poll_fn(|context| with_local_recorder(&recorder, || worker.as_mut().poll(context))).await;
         });
-        Life(Some(runtime))
+        Life {
+            runtime: Some(runtime),
+            metrics,
+        }
     }
 
     pub(crate) async fn submit(&self, job_type: &str, timeout: Duration) -> JobId {
@@ -157,11 +169,15 @@ impl Drop for Processes {
 }
 
 /// A worker process that ends without a word when this is dropped.
-pub(crate) struct Life(Option<Runtime>);
+pub(crate) struct Life {
+    runtime: Option<Runtime>,
+    /// What this worker says of itself.
+    pub(crate) metrics: PrometheusHandle,
+}
 
 impl Drop for Life {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             // Threads that are blocked are left behind.
             runtime.shutdown_background();
         }
