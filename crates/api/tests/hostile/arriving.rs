@@ -18,8 +18,9 @@ use crate::world::{LONG, World, forget_peak, peak};
 const MIB: usize = 1 << 20;
 /// Largest message.
 const LARGEST: usize = 8 * MIB;
-/// The room, what is in the windows of four connections at either end, and what the allocator keeps of both.
-const MOST_KIB: u64 = 128 << 10;
+/// The room and what is in the windows of four connections at either end, 56 MiB at most; and what glibc keeps of what was freed: up to
+/// twice the largest piece ever freed in each arena that a thread has used (`M_TRIM_THRESHOLD` follows `M_MMAP_THRESHOLD`, mallopt(3)).
+const MOST_KIB: u64 = 256 << 10;
 
 /// Room for three of the largest.
 fn limits() -> Limits {
