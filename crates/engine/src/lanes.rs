@@ -88,14 +88,7 @@ where
     /// Takes whatever is there, until the inlet is closed.
     async fn run_first(&self) {
         let mut calls = Vec::new();
-        while self
-            .outlet
-            .lock()
-            .await
-            .recv_many(&mut calls, self.batches.largest)
-            .await
-            > 0
-        {
+        while self.receive(&mut calls).await > 0 {
             let next = Instant::now() + self.batches.apart;
             let few = calls.len() < FEW;
             self.batch(&mut calls).await;
@@ -104,6 +97,12 @@ where
                 sleep_until(next).await;
             }
         }
+    }
+
+    /// Waits for something, and takes what there is. How much: nothing when the inlet is closed.
+    async fn receive(&self, calls: &mut Vec<Call<T, R>>) -> usize {
+        let mut outlet = self.outlet.lock().await;
+        outlet.recv_many(calls, self.batches.largest).await
     }
 
     /// Takes whole batches, until the inlet is closed.

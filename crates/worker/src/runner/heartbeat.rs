@@ -1,7 +1,7 @@
 //! Renews every lease, at each heartbeat.
 //!
 //! On a thread of its own, over a connection of its own: a handler that blocks the threads of the runtime must not cost the jobs of
-//! its neighbours, which are doing well.
+//! its neighbours, which are doing well. The same thread sees to it that they go on, see [`nudge`].
 
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use scheduler_queue::{Apart, SharedQueue};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -63,15 +63,10 @@ async fn apart(shared: &Arc<Shared>, over: &CancellationToken, queue: Apart) -> 
 /// in its place. If that blocks, nothing moves any more although threads are free: whichever is woken goes and waits
 /// (<https://github.com/tokio-rs/tokio/issues/4730>; Tokio's own remedy, `enable_eager_driver_handoff`, is not stable).
 async fn nudge(runtime: &Handle) {
-    let mut ticks = interval(NUDGE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut woken = runtime.spawn(async {});
     loop {
-        ticks.tick().await;
-        // Not one more each time while every thread is blocked.
-        if woken.is_finished() {
-            woken = runtime.spawn(async {});
-        }
+        // Waited for, or one more would wait each time while every thread is blocked.
+        let _ = runtime.spawn(async {}).await;
+        sleep(NUDGE).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Handlers that block the threads they run on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use scheduler_domain::State;
@@ -59,14 +59,14 @@ async fn what_blocks_one_thread_leaves_the_other_to_its_neighbours() {
     let Some(processes) = Processes::on_redis() else {
         return;
     };
-    let (free, began) = (Arc::new(AtomicUsize::new(0)), Count::default());
+    let (free, began) = (Count::default(), Count::default());
     let blocks = {
-        let (free, began) = (Arc::clone(&free), began.clone());
+        let (free, began) = (free.clone(), began.clone());
         move |_: JobContext, _: Value| {
-            let (free, began) = (Arc::clone(&free), began.clone());
+            let (free, began) = (free.clone(), began.clone());
             async move {
                 let round = began.add();
-                while free.load(Ordering::SeqCst) < round {
+                while free.get() < round {
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 Ok::<(), JobError>(())
@@ -87,7 +87,7 @@ async fn what_blocks_one_thread_leaves_the_other_to_its_neighbours() {
             processes.engine.get(blocking).await.unwrap().unwrap().state,
             State::Running
         );
-        free.store(round, Ordering::SeqCst);
+        free.add();
         assert_eq!(processes.end(blocking).await.state, State::Succeeded);
     }
 }
